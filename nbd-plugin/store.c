@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* store.c - the store's life inside nbdkit.
  *
- *   get_ready   open the store the way it will be served, look at it, close it:
- *               what is wrong is told while the user still sees it
- *   after_fork  open it for good: its threads do not survive nbdkit's fork
+ *   get_ready   a rehearsal: open the store the way it will be served, make the
+ *               control socket, and undo both; what is wrong is told while the
+ *               user still sees it
+ *   after_fork  the same for good: threads do not survive nbdkit's fork
  *   cleanup, unload
  *               stop serving (a last checkpoint, unless the policy is manual)
  *               and close; whichever comes first, as cleanup may never come
  *
- * Between the two opens another process may take the store; then after_fork
- * fails and nbdkit ends.
+ * Between the two another process may take the store; then after_fork fails and
+ * nbdkit ends.
  */
 #include "config.h"
 
@@ -35,12 +36,12 @@ static void plugin_log(void *opaque, enum rdisk_log_level level, const char *lin
   }
 }
 
-static int store_open(rdisk_log_fn *log)
+static int store_open(void)
 {
   struct rdisk_open_options options = RDISK_OPEN_OPTIONS_INIT;
 
   options.flags = plugin.read_only ? RDISK_OPEN_READ_ONLY : 0;
-  options.log = log;
+  options.log = plugin_log;
   plugin.info = (struct rdisk_info)RDISK_INFO_INIT;
   if (rdisk_open(plugin.store_path, &options, &plugin.store) < 0) {
     plugin.store = NULL;
@@ -70,7 +71,7 @@ static int serve(void)
 int plugin_get_ready(void)
 {
   plugin.read_only = nbdkit_is_read_only();
-  if (store_open(plugin_log) < 0)
+  if (store_open() < 0 || serve() < 0)
     return -1;
   plugin_stop();
   return 0;
@@ -78,7 +79,7 @@ int plugin_get_ready(void)
 
 int plugin_after_fork(void)
 {
-  if (store_open(plugin_log) < 0 || serve() < 0)
+  if (store_open() < 0 || serve() < 0)
     return -1;
   nbdkit_debug("store %s: %llu bytes, checkpoint %llu, I/O by %s", plugin.store_path,
                (unsigned long long)plugin.info.size_bytes, (unsigned long long)plugin.info.sequence,
