@@ -5,6 +5,9 @@
  * before it has read the request (it turns the peer away), so a failure to send
  * is told only if no answer comes.  The wait is bounded: a caller may hold a
  * frozen file system meanwhile.
+ *
+ * A server that goes into the background returns to the shell before it has made
+ * its socket, so one that is not there is given a moment.
  */
 #include "config.h"
 
@@ -18,7 +21,12 @@
 #include "error.h"
 #include "server.h"
 
-enum { ANSWER_MAX = 16 * 1024 * 1024, ANSWER_TIMEOUT_MS = 60 * 1000 };
+enum {
+  ANSWER_MAX = 16 * 1024 * 1024,
+  ANSWER_TIMEOUT_MS = 60 * 1000,
+  START_TIMEOUT_MS = 1000, /* for a server to make its socket */
+  START_PAUSE_MS = 20
+};
 
 struct call {
   const char *path;
@@ -110,6 +118,19 @@ static int call_run(struct call *call, const char *request)
   return result;
 }
 
+static int call_connect(struct call *call)
+{
+  int64_t give_up_ns = server_now_ns() + START_TIMEOUT_MS * INT64_C(1000000);
+
+  for (;;) {
+    int result = control_socket_connect(call->path, &call->fd);
+
+    if (result != RDISK_ENOENT || server_now_ns() >= give_up_ns)
+      return result;
+    poll(NULL, 0, START_PAUSE_MS);
+  }
+}
+
 int rdisk_control_call(const char *socket_path, const char *request, char **answer)
 {
   struct call call = { .path = socket_path };
@@ -118,7 +139,7 @@ int rdisk_control_call(const char *socket_path, const char *request, char **answ
   *answer = NULL;
   if (strchr(request, '\n') != NULL)
     return error_set(RDISK_EINVAL, "control socket %s: a request is one line", socket_path);
-  result = control_socket_connect(socket_path, &call.fd);
+  result = call_connect(&call);
   if (result < 0)
     return result;
   call.deadline_ns = server_now_ns() + ANSWER_TIMEOUT_MS * INT64_C(1000000);

@@ -36,7 +36,6 @@ struct connection {
   _Atomic enum slot_state state;
   pthread_t thread;
   int fd;
-  uid_t uid;
   size_t filled; /* bytes in the buffer */
   char *buffer;  /* CONTROL_REQUEST_MAX bytes */
 };
@@ -196,14 +195,13 @@ static struct connection *slot_find(struct control *control)
 }
 
 /* Only root and the server's own user are served. */
-static bool peer_permitted(const struct control *control, int fd, uid_t *uid)
+static bool peer_permitted(const struct control *control, int fd)
 {
   struct ucred peer;
   socklen_t length = sizeof peer;
 
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 || length != sizeof peer)
     return false;
-  *uid = peer.uid;
   if (peer.uid == 0 || peer.uid == geteuid())
     return true;
   server_log(control->server, RDISK_LOG_WARNING, "control socket: user %u was turned away",
@@ -211,11 +209,10 @@ static bool peer_permitted(const struct control *control, int fd, uid_t *uid)
   return false;
 }
 
-static bool connection_start(struct control *control, struct connection *c, int fd, uid_t uid)
+static bool connection_start(struct control *control, struct connection *c, int fd)
 {
   c->server = control->server;
   c->fd = fd;
-  c->uid = uid;
   c->filled = 0;
   c->buffer = malloc(CONTROL_REQUEST_MAX);
   if (c->buffer == NULL)
@@ -232,13 +229,12 @@ static bool connection_start(struct control *control, struct connection *c, int 
 static void control_admit(struct control *control, int fd)
 {
   struct connection *slot;
-  uid_t uid;
 
-  if (!peer_permitted(control, fd, &uid)) {
+  if (!peer_permitted(control, fd)) {
     send_refusal(control->server, fd, RDISK_EPERM, "only root and the server's user may do this");
   } else if ((slot = slot_find(control)) == NULL) {
     send_refusal(control->server, fd, RDISK_EBUSY, "too many connections: try again");
-  } else if (connection_start(control, slot, fd, uid)) {
+  } else if (connection_start(control, slot, fd)) {
     return;
   } else {
     send_refusal(control->server, fd, RDISK_ENOMEM, "no memory for a connection");
