@@ -72,6 +72,7 @@ struct rdisk_ioq {
   struct linux_io *file;
   struct rdisk_iocb *done, **done_end; /* finished, not reaped: linked in order */
   bool ring_open;
+  unsigned writes;    /* given to the ring so far */
   bool fixed;         /* the arena is registered with the ring */
   unsigned depth;     /* transfers the ring has room for */
   unsigned under_way; /* in the ring */
