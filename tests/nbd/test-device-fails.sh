@@ -8,9 +8,10 @@ need nbdfuse
 
 # The store lies on a file that nbdfuse makes of an NBD server whose writes fail
 # once the file $d/fail is there.
+rdisk create "$d/blank" 16M
 touch "$d/device"
 nbdfuse -P "$d/nbdfuse.pid" "$d/device" \
-  [ nbdkit -f --exit-with-parent --filter=error memory 64M \
+  [ nbdkit -f --exit-with-parent --filter=error memory "$(stat -c %s "$d/blank")" \
   error=EIO error-pwrite-rate=100% "error-file=$d/fail" ] 2>>"$d/log" &
 device=$!
 mounted() {
@@ -21,7 +22,7 @@ wait_for mounted
 at_exit "end_server; fusermount3 -u '$d/device' || umount '$d/device'"
 
 store=$d/device
-rdisk create "$store" 16M --force
+dd if="$d/blank" of="$store" bs=1M conv=notrunc,fsync status=none
 serve
 nbd 'h.pwrite(b"c" * 65536, 0); h.flush()'
 touch "$d/fail"
