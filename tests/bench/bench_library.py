@@ -131,7 +131,8 @@ def measure_library(runner, directory):
     small = library.create("small", options.size)
     large = library.create("large", options.large)
     bare_file = os.path.join(directory, "bare")
-    run([options.drivers["file"], "--workload=seqwrite", "--size=%d" % options.size, bare_file])
+    run([options.drivers["file"], "--workload=seqwrite", "--depth=1", "--size=%d" % options.size,
+         bare_file])
     runs = {"commits": library.compare_commits(small, large, bare_file),
             "preallocated": library.preallocated(), "opens": library.opens(large)}
     for path in (small, large, bare_file):

@@ -92,8 +92,8 @@ class Series:
             run(["rdisk", "create", "--preallocate", self.backing, str(self.size_bytes)])
         elif self.kind in ("file", "bare"):
             self.backing = self.path("file")
-            run([self.drivers["file"], "--workload=seqwrite", "--size=%d" % self.size_bytes,
-                 self.backing])
+            run([self.drivers["file"], "--workload=seqwrite", "--depth=1",
+                 "--size=%d" % self.size_bytes, self.backing])
 
     def start_nbdkit(self):
         socket = self.path("socket")
