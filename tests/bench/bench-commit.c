@@ -9,6 +9,8 @@
  * One thread, no server, so that nothing but the library and the device is
  * timed.  Prints one JSON object on one line.
  */
+#include "config.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>

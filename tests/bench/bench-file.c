@@ -6,6 +6,8 @@
  * counter.  Between batches all meet at a barrier and one of them flushes with
  * fdatasync(2), so a flush comes after everything before it was answered.
  */
+#include "config.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -10,6 +10,8 @@
  * says that a flush covers all connections (multi_conn) one is sent, else one
  * on each.
  */
+#include "config.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>

@@ -25,13 +25,13 @@ fail() {
 
 start() { # NBDKIT-ARGUMENT...
   rm -f "$dir/socket" "$dir/pid"
-  nbdkit -f -U "$dir/socket" -P "$dir/pid" "$@" &
+  nbdkit -f -U "$dir/socket" -P "$dir/pid" "$@" 2>"$dir/server" &
   server=$!
   for ((i = 0; i < 200; i++)); do
     [ ! -e "$dir/pid" ] || return 0
     sleep 0.05
   done
-  fail "nbdkit $* did not start"
+  fail "nbdkit $* did not start: $(cat "$dir/server")"
 }
 
 stop() {
