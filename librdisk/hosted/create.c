@@ -6,8 +6,9 @@
  * formatted and synced, and only then gets its name.  So a store that can be found
  * by its name is complete, and a crash leaves nothing behind.
  *
- * A device has its name already.  What was on it is made unrecognisable first, so
- * that until the superblock is written, last, there is no store on it at all. */
+ * A device has its name already.  What was on it, of whatever kind, is made
+ * unrecognisable first, so that until the superblock is written, last, there is
+ * nothing on it at all. */
 #include "config.h"
 
 #include <errno.h>

@@ -7,9 +7,9 @@
  *
  * The background thread calls the core while there is work and sleeps until the
  * next kick.  A kick is a flag and, only if the thread sleeps, a signal: most kicks
- * come while it works.  When nothing has happened for a second it calls once more
- * and then sleeps for good, so that the core can tidy up behind a burst and an
- * idle store uses no CPU. */
+ * come while it works.  A second after the last commit, if nothing else has
+ * happened, it lets the core tidy up, once; then it rests: an idle store uses no
+ * CPU.  (The core wakes the commit's channel at each commit: that is the sign.) */
 #include "config.h"
 
 #include <errno.h>
@@ -70,7 +70,14 @@ static void env_wait(void *opaque, enum rdisk_channel channel)
 
 static void env_wake(void *opaque, enum rdisk_channel channel)
 {
-  pthread_cond_broadcast(&((struct hosted_env *)opaque)->channels[channel]);
+  struct hosted_env *hosted = opaque;
+
+  pthread_cond_broadcast(&hosted->channels[channel]);
+  if (channel == RDISK_CHANNEL_COMMIT) {
+    hosted->active = true;
+    if (hosted->resting)
+      pthread_cond_signal(&hosted->kicked);
+  }
 }
 
 static void env_kick(void *opaque)
@@ -96,10 +103,17 @@ static void env_log(void *opaque, enum rdisk_log_level level, const char *line)
     hosted->log(hosted->opaque, level, line);
 }
 
-/* The core does not know where its store is; say it. */
+/* The core does not know where its store is; say it: "open: no memory" becomes
+ * "open PATH: no memory". */
 static void env_error(void *opaque, int code, const char *line)
 {
-  error_set(code, "%s: %s", ((struct hosted_env *)opaque)->path, line);
+  const char *path = ((struct hosted_env *)opaque)->path;
+  size_t word = strcspn(line, " :");
+
+  if (line[word] == ':')
+    error_set(code, "%.*s %s%s", (int)word, line, path, line + word);
+  else
+    error_set(code, "%s: %s", path, line);
 }
 
 void hosted_env_init(struct hosted_env *hosted, const char *path, rdisk_log_fn *log,
@@ -155,40 +169,60 @@ int hosted_thread(pthread_t *thread, void *(*run)(void *), void *argument)
   return err;
 }
 
-/* Sleep until a kick (true) or, if IDLE_CALL is still owed, for a second (false). */
-static bool wait_for_kick(struct hosted_env *hosted, bool idle_call)
+/* Sleep for a second, or until a kick.  True: the second has passed. */
+static bool sleep_a_second(struct hosted_env *hosted)
 {
   struct timespec until;
   int err = 0;
 
   clock_gettime(CLOCK_MONOTONIC, &until);
   until.tv_sec++;
+  while (!hosted->due && !hosted->stop && err != ETIMEDOUT)
+    err = pthread_cond_timedwait(&hosted->kicked, &hosted->lock, &until);
+  return err == ETIMEDOUT;
+}
+
+/* Sleep until there is work (false) or it is time to tidy up (true). */
+static bool sleep_until_kick(struct hosted_env *hosted)
+{
+  bool tidy = false;
+
   hosted->waiting = true;
-  while (!hosted->due && !hosted->stop && err != ETIMEDOUT) {
-    if (idle_call)
-      err = pthread_cond_timedwait(&hosted->kicked, &hosted->lock, &until);
-    else
+  while (!hosted->due && !hosted->stop && !tidy) {
+    if (hosted->active) {
+      hosted->active = false;
+      tidy = sleep_a_second(hosted) && !hosted->active;
+    } else {
+      hosted->resting = true;
       pthread_cond_wait(&hosted->kicked, &hosted->lock);
+      hosted->resting = false;
+    }
   }
   hosted->waiting = false;
-  return hosted->due;
+  return tidy;
+}
+
+static void work(struct hosted_env *hosted, bool tidy)
+{
+  hosted->due = false;
+  pthread_mutex_unlock(&hosted->lock);
+  if (tidy)
+    rdisk_core_idle(hosted->core);
+  while (rdisk_core_background(hosted->core))
+    ;
+  pthread_mutex_lock(&hosted->lock);
 }
 
 static void *background(void *opaque)
 {
   struct hosted_env *hosted = opaque;
-  bool idle_call = true, kicked = true;
+  bool tidy = false;
 
   pthread_setname_np(pthread_self(), "rdisk");
   pthread_mutex_lock(&hosted->lock);
   while (!hosted->stop) {
-    hosted->due = false;
-    pthread_mutex_unlock(&hosted->lock);
-    while (rdisk_core_background(hosted->core))
-      kicked = true;
-    pthread_mutex_lock(&hosted->lock);
-    idle_call = kicked;
-    kicked = wait_for_kick(hosted, idle_call);
+    work(hosted, tidy);
+    tidy = sleep_until_kick(hosted);
   }
   pthread_mutex_unlock(&hosted->lock);
   return NULL;

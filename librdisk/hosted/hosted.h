@@ -31,6 +31,8 @@ struct hosted_env {
   pthread_cond_t kicked;
   bool due;     /* a kick has not been answered yet */
   bool waiting; /* the thread sleeps on `kicked` */
+  bool resting; /* ... without a time limit */
+  bool active;  /* a commit was made since it last looked */
   bool stop;
   struct rdisk_core *core;
 };
