@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "hosted/hosted.h"
-#include "unit.h"
+#include "store.h"
 
 enum { DEVICE_BYTES = 8 << 20, UNIT = 4096 };
 
@@ -172,6 +172,38 @@ START_TEST(exclusion)
 }
 END_TEST
 
+START_TEST(store_on_a_device)
+{
+  struct rdisk_create_options options = RDISK_CREATE_OPTIONS_INIT;
+  struct rdisk_info info = RDISK_INFO_INIT;
+  struct rdisk *store, *other;
+
+  ck_assert(make_device());
+  REFUSED(rdisk_create(device, 2 << 20, &options), RDISK_EEXIST, "use force");
+  options.flags = RDISK_CREATE_FORCE;
+  REFUSED(rdisk_create(device, DEVICE_BYTES, &options), RDISK_ENOSPC, "smaller size");
+  OK(rdisk_create(device, 2 << 20, &options));
+  OK(rdisk_open(device, NULL, &store));
+  REFUSED(rdisk_open(device, NULL, &other), RDISK_EBUSY, "open for writing");
+  REFUSED(rdisk_create(device, 2 << 20, &options), RDISK_EBUSY, "open for writing");
+  store_write(store, 1, 1 << 20, 1000);
+  OK(rdisk_checkpoint(store, NULL));
+  store_write(store, 2, 1 << 20, 1000);
+  OK(rdisk_close(store));
+  OK(rdisk_open(device, NULL, &store));
+  ck_assert(store_has(store, 1, 1 << 20, 1000));
+  OK(rdisk_get_info(store, &info));
+  ck_assert_uint_eq(info.allocated_bytes, 0);
+  ck_assert_uint_le(info.store_bytes, DEVICE_BYTES);
+  OK(rdisk_close(store));
+  OK(rdisk_create(device, 1 << 20, &options));
+  OK(rdisk_open(device, NULL, &store));
+  ck_assert(store_has_zeroes(store, 1 << 20, 0));
+  OK(rdisk_close(store));
+  drop_device();
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("device");
@@ -185,6 +217,7 @@ int main(void)
   tcase_add_test(loop, transfers);
   tcase_add_test(loop, queue);
   tcase_add_test(loop, exclusion);
+  tcase_add_test(loop, store_on_a_device);
   suite_add_tcase(suite, loop);
   return run_suite(suite);
 }
