@@ -8,15 +8,20 @@ static bool starved(const struct rdisk_core *core)
   return core->space_first && core->free_count < core->space_first->count;
 }
 
+bool write_behind_due(const struct rdisk_core *core)
+{
+  return core->open->dirty.count >= core->write_behind_units ||
+         (core->open->dirty.count > 0 && (starved(core) || core->drain_wanted));
+}
+
 static bool write_behind(struct rdisk_core *core)
 {
   struct interval *open = core->open;
 
   if (starved(core) && open->retain)
     interval_unretain(core, open);
-  if (open->dirty.count >= core->write_behind_units || starved(core) || core->drain_wanted)
+  if (write_behind_due(core))
     return writeback_round(core, &core->background, &open->dirty);
-  core->drain_wanted = core->drain_wanted && open->dirty.count > 0;
   if (core->background.busy > 0)
     lane_run(core, &core->background, 0, 1);
   return core->background.busy > 0;
@@ -49,8 +54,10 @@ bool rdisk_core_background(struct rdisk_core *core)
   } else if (core->background.busy > 0) {
     lane_run(core, &core->background, 0, core->background.busy);
   }
-  if (core->drain_wanted && core->open->dirty.count == 0)
+  if (core->drain_wanted && core->open->dirty.count == 0) {
     core->drain_wanted = false;
+    core_wake(core, RDISK_CHANNEL_IO); /* what was waited for may have been dropped */
+  }
   core_unlock(core);
   return more;
 }

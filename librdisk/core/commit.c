@@ -99,7 +99,7 @@ static void land(struct rdisk_core *core)
   core->sealed = NULL;
   place_held(core);
   core->stats.checkpoints++;
-  if (root_due(core) || core->discards || home_due(core))
+  if (root_due(core) || core->discards || home_due(core) || write_behind_due(core))
     core_kick(core);
 }
 
@@ -155,13 +155,8 @@ static int commit_by_log(struct rdisk_core *core, struct interval *interval, boo
   if (!*fits)
     return 0;
   code = log_reserve(core, record.atoms);
-  if (!code && !interval->retain) { /* step 4: too much to verify, so flush it first */
-    core_unlock(core);
-    code = device_flush(core);
-    core_lock(core);
-    if (code)
-      core_fail(core, code, "flush of data", 0);
-  }
+  if (!code && !interval->retain) /* step 4: too much to verify, so flush it first */
+    code = device_flush(core, "flush of data");
   if (code)
     return code;
   code = log_append(core, &record); /* <- the commit point is in here: its flush */

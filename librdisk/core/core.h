@@ -185,7 +185,7 @@ struct rdisk_core {
   struct interval *open;
   struct interval *sealed; /* sealed, not committed; NULL: none */
   bool committing, seal_waits;
-  bool drain_wanted;
+  bool drain_wanted, flushing;
   bool blocked; /* some buffer could not be written yet: kick when that may have changed */
 
   /* map */
@@ -266,7 +266,8 @@ static inline void core_release(const struct rdisk_env *env, void *memory, size_
 int device_read(struct rdisk_core *core, void *buffer, size_t bytes, uint64_t offset,
                 uint32_t flags);
 int device_write(struct rdisk_core *core, const void *buffer, size_t bytes, uint64_t offset);
-int device_flush(struct rdisk_core *core);
+/* With the lock held, which it drops: flush OF what (for the message); EFAILED. */
+int device_flush(struct rdisk_core *core, const char *of);
 int device_simple(struct rdisk_core *core, enum rdisk_io_op op, uint64_t offset,
                   uint64_t length);
 uint32_t core_atom(const struct rdisk_core *core);
@@ -372,6 +373,9 @@ void log_landed(struct rdisk_core *core, const struct record *record);
 uint64_t log_offset(const struct rdisk_core *core, uint64_t position);
 uint64_t log_fit(const struct rdisk_core *core, uint64_t position, uint32_t atoms);
 int log_write_empty(struct rdisk_core *core); /* a record without entries, and flush */
+
+/* background.c */
+bool write_behind_due(const struct rdisk_core *core);
 
 /* commit.c */
 int commit_one(struct rdisk_core *core);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Single transfers, made by the calling thread.  The figures are kept with
- * relaxed atomics, since the lock is not held here. */
+ * relaxed atomics, since the lock is mostly not held here. */
 #include "core.h"
 
 #define COUNT(field, n) __atomic_fetch_add(&core->stats.field, (n), __ATOMIC_RELAXED)
@@ -41,8 +41,25 @@ int device_simple(struct rdisk_core *core, enum rdisk_io_op op, uint64_t offset,
   return core->io->ops->run(core->io, &iocb);
 }
 
-int device_flush(struct rdisk_core *core)
+/* One flush at a time.  A device that has lost data tells it once: had two
+ * flushes run side by side, the one that did not hear of it would vouch for what
+ * is gone (D8). */
+int device_flush(struct rdisk_core *core, const char *of)
 {
-  COUNT(device_flushes, 1);
-  return device_simple(core, RDISK_IO_FLUSH, 0, 0);
+  int code;
+
+  while (core->flushing)
+    core_wait(core, RDISK_CHANNEL_IO);
+  if (core->failed)
+    return core->failed;
+  core->flushing = true;
+  core->stats.device_flushes++;
+  core_unlock(core);
+  code = device_simple(core, RDISK_IO_FLUSH, 0, 0);
+  core_lock(core);
+  core->flushing = false;
+  if (code)
+    core_fail(core, code, of, 0);
+  core_wake(core, RDISK_CHANNEL_IO);
+  return core->failed;
 }

@@ -158,14 +158,11 @@ int log_append(struct rdisk_core *core, struct record *record)
   record_seal(&core->sb, record, core->record);
   offset = log_offset(core, record->position);
   code = device_write(core, core->record, (size_t)record->atoms * core->sb.atom_bytes, offset);
-  if (!code)
-    code = device_flush(core);
   core_lock(core);
+  core->stats.log_write_bytes += (uint64_t)record->atoms * core->sb.atom_bytes;
   if (code)
     core_fail(core, code, "write of a log record", offset);
-  else
-    core->stats.log_write_bytes += (uint64_t)record->atoms * core->sb.atom_bytes;
-  return code ? core->failed : 0;
+  return device_flush(core, "flush of a log record");
 }
 
 void log_landed(struct rdisk_core *core, const struct record *record)

@@ -65,10 +65,10 @@ static void open_interval(struct rdisk_core *core)
  * one left, so that it can never come back to life. */
 static int begin_epoch(struct rdisk_core *core)
 {
-  int code = device_flush(core);
+  int code = device_flush(core, "flush at open");
 
   if (code)
-    return core_error(&core->env, code, "open: flush of the store failed");
+    return core_error(&core->env, RDISK_EIO, "open: flush of the store failed");
   core->epoch++;
   while (!code && !log_has_room(core, record_atoms(&core->sb, 0, 0)))
     code = root_write(core, &core->background, 0);
@@ -94,6 +94,15 @@ static int recover(struct rdisk_core *core)
   return core->read_only ? 0 : begin_epoch(core);
 }
 
+/* Let what is under way end: nobody else is inside. */
+static void settle(struct rdisk_core *core)
+{
+  while (core->background.busy > 0)
+    lane_run(core, &core->background, 0, core->background.busy);
+  while (core->commit.busy > 0)
+    lane_run(core, &core->commit, 0, core->commit.busy);
+}
+
 static void destroy(struct rdisk_core *core)
 {
   const struct rdisk_env env = core->env;
@@ -102,8 +111,7 @@ static void destroy(struct rdisk_core *core)
   map_destroy(core);
   lane_destroy(core, &core->background);
   lane_destroy(core, &core->commit);
-  if (core->bufs)
-    pool_destroy(core);
+  pool_destroy(core);
   core_release(&env, core->record, (size_t)record_atoms_max(&core->sb) * atom);
   core_release(&env, core->pages, (size_t)LANE_DEPTH * atom);
   core_release(&env, core, sizeof *core);
@@ -130,6 +138,7 @@ int rdisk_core_open(const struct rdisk_env *env, struct rdisk_io *io,
   code = make_state(core, options);
   if (!code)
     code = recover(core);
+  settle(core);
   core_unlock(core);
   if (code)
     destroy(core);
@@ -138,21 +147,15 @@ int rdisk_core_open(const struct rdisk_env *env, struct rdisk_io *io,
   return code;
 }
 
-/* Let what is under way end; the background lane is nobody's now. */
-static void settle(struct rdisk_core *core)
-{
-  while (core->background.busy > 0)
-    lane_run(core, &core->background, 0, core->background.busy);
-}
-
 int rdisk_core_close(struct rdisk_core *core, bool abandon)
 {
   int code = 0;
 
   core_lock(core);
   settle(core);
-  if (!core->read_only && !core->failed && !abandon)
-    code = root_write(core, &core->background, ROOT_CLEAN);
+  if (!core->read_only && !abandon)
+    code = core->failed ? core->failed : root_write(core, &core->background, ROOT_CLEAN);
+  settle(core);
   core_unlock(core);
   destroy(core);
   return code;

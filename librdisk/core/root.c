@@ -186,16 +186,15 @@ static int put_slot(struct rooting *r)
   memset(core->pages, 0, core_atom(core));
   root_encode(&core->sb, &r->root, core->pages);
   core->stats.map_bytes += core_atom(core);
+  code = device_flush(core, "flush of the map");
+  if (code)
+    return code;
   core_unlock(core);
-  code = device_flush(core);
-  if (!code)
-    code = device_write(core, core->pages, core_atom(core), offset);
-  if (!code)
-    code = device_flush(core);
+  code = device_write(core, core->pages, core_atom(core), offset);
   core_lock(core);
   if (code)
     core_fail(core, code, "write of a root", offset);
-  return core->failed;
+  return device_flush(core, "flush of a root");
 }
 
 static void begin(struct rooting *r, uint32_t flags)

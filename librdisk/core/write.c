@@ -212,7 +212,7 @@ static int write_chunk(const struct request *q, uint64_t first, uint64_t count)
     accept(core, chain);
     chain = next;
   }
-  if (core->open->dirty.count >= core->write_behind_units)
+  if (write_behind_due(core))
     core_kick(core);
   return 0;
 }
@@ -370,7 +370,10 @@ static int zero_locked(const struct request *q, uint64_t first, uint64_t count)
       code = core_writable(core, "zero");
     if (code || count == 0 || !ab_sealed_range(core, first, count))
       break;
-    core_wait(core, RDISK_CHANNEL_COMMIT);
+    if (core->committing)
+      core_wait(core, RDISK_CHANNEL_COMMIT);
+    else if ((code = commit_one(core))) /* left over for want of room */
+      break;
   }
   if (code)
     pool_give(core, parts);
