@@ -14,19 +14,25 @@ from bench_servers import FORGETFUL, Series, run
 
 RANDOM = ("randwrite", "syncwrite", "flushwrite", "firstwrite", "randread")
 
-# (row, workload, page cache of the files before each run).  Writes begin cold too: how
-# large the folios are that earlier reads left in the cache changes a buffered server's
-# flushes by a half.
+FUSE_OPS = 32768  # a tenth as fast as NBD
+
+# (row, workload, page cache of the files before each run), in this order: first the disk as
+# sequential writes left it, then what random writes make of it ("aged").  Writes begin cold
+# too: how large the folios are that earlier reads left in the cache changes a buffered
+# server's flushes by a half.
 ROWS = [
-    ("random write QD32", "randwrite", "cold"),
-    ("write + flush each", "syncwrite", "cold"),
-    ("flush every 64, QD16", "flushwrite", "cold"),
-    ("random read QD32, cold", "randread", "cold"),
-    ("random read QD32, warm", "randread", "warm"),
     ("sequential read, cold", "seqread", "cold"),
     ("sequential read, warm", "seqread", "warm"),
     ("sequential write + flush", "seqwrite", "cold"),
+    ("random write QD32", "randwrite", "cold"),
+    ("write + flush each", "syncwrite", "cold"),
+    ("flush every 64, QD16", "flushwrite", "cold"),
     ("first after checkpoint", "firstwrite", "cold"),
+    ("random read QD32, cold", "randread", "cold"),
+    ("random read QD32, warm", "randread", "warm"),
+    ("sequential read, cold, aged", "seqread", "cold"),
+    ("sequential read, warm, aged", "seqread", "warm"),
+    ("sequential write, aged", "seqwrite", "cold"),
 ]
 
 TARGETS_NBD = {
@@ -60,6 +66,13 @@ class Runner:
             argv.append("--direct")
         return json.loads(run(argv + [series.target]))
 
+    def length(self, series, workload):
+        """How many requests, where the workload's own number is not meant."""
+        ops = self.options.ops or (FUSE_OPS if series.transport == "fuse" else None)
+        if ops is None or workload not in RANDOM:
+            return []
+        return ["--ops=%d" % (max(1, ops // 8) if workload == "syncwrite" else ops)]
+
     def fill(self, series):
         if series.kind not in ("file", "bare", "null"):
             self.drive(series, "seqwrite", "--depth=1")
@@ -72,8 +85,7 @@ class Runner:
         elif cache == "warm":
             self.drive(series, "seqread")
         before = counters.Sample(disk, series.pids())
-        short = self.options.ops and workload in RANDOM
-        result = self.drive(series, workload, *(["--ops=%d" % self.options.ops] if short else []))
+        result = self.drive(series, workload, *self.length(series, workload))
         after = counters.Sample(disk, series.pids())
         counters.settle(series.pids(), self.options.settle)
         settled = counters.Sample(disk, series.pids())
