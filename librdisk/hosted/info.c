@@ -74,10 +74,7 @@ int rdisk_get_stats(struct rdisk *store, struct rdisk_stats *wanted)
   return options_give(wanted, &stats, sizeof stats, "stats");
 }
 
-#define TEXT_OF(x) #x
-#define TEXT(x) TEXT_OF(x)
-
 const char *rdisk_version(void)
 {
-  return TEXT(RDISK_VERSION_MAJOR) "." TEXT(RDISK_VERSION_MINOR);
+  return PACKAGE_VERSION;
 }
