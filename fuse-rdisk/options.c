@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "fuse-rdisk.h"
@@ -117,12 +117,13 @@ static int make_absolute(char **path)
   return 0;
 }
 
+/* Statfs is never answered from a cache: a mount whose server is gone shows. */
 static int resolve_mountpoint(struct options *options)
 {
   char *resolved = realpath(options->mountpoint, NULL);
-  struct stat st;
+  struct statvfs st;
 
-  if (resolved == NULL || stat(resolved, &st) < 0) {
+  if (resolved == NULL || statvfs(resolved, &st) < 0) {
     log_line(RDISK_LOG_ERROR, "cannot mount on %s: %s", options->mountpoint,
              errno == ENOTCONN ? "the server of an earlier mount is gone; first unmount that "
                                  "(fusermount3 -u, umount)"
