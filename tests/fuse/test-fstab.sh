@@ -30,6 +30,23 @@ for options in defaults "checkpoint=manual,control=$control,nofail,_netdev,noaut
   server=
 done
 
+# The manual's two lines: the disk and a filesystem on it.
+if losetup --find >>"$log" 2>&1 && command -v mkfs.ext4 >>"$log"; then
+  cat >"$d/fstab" <<END
+$store $mnt fuse.fuse-rdisk control=$control 0 0
+$mnt/disk $fs ext4 loop,x-systemd.requires-mounts-for=$mnt 0 0
+END
+  mount -T "$d/fstab" "$mnt"
+  server=$(pgrep -n -f "[f]use-rdisk $store")
+  mkfs.ext4 -q "$mnt/disk"
+  mount -T "$d/fstab" "$fs"
+  echo here >"$fs/file"
+  umount "$fs"
+  umount "$mnt"
+  wait_for gone "$server"
+  server=
+fi
+
 echo "$d/nothing $mnt fuse.fuse-rdisk defaults 0 0" >"$d/fstab"
 expect_failure mount -T "$d/fstab" "$mnt" 2>"$d/err"
 grep -q "$d/nothing" "$d/err" || fail "a store that is not there: $(cat "$d/err")"
