@@ -261,6 +261,8 @@ static int open_as_nobody(void *opaque)
   (void)opaque;
   if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
     return 1;
+  if (access(scratch_path("store"), R_OK) != 0)
+    return 77; /* the folders above let nobody in */
   if (store_try_open("store", 0, &store) != RDISK_EPERM)
     return 2;
   if (!strstr(rdisk_last_error(), "open it read-only"))
@@ -272,11 +274,13 @@ static int open_as_nobody(void *opaque)
 
 START_TEST(read_only_file)
 {
+  int status;
+
   store_create(0);
   ck_assert_int_eq(chmod(scratch_path(""), 0755), 0);
   ck_assert_int_eq(chmod(scratch_path("store"), 0444), 0);
-  if (access("/", R_OK) == 0) /* the folders above must let nobody in */
-    ck_assert_int_eq(in_child(open_as_nobody, NULL), 0);
+  status = in_child(open_as_nobody, NULL);
+  ck_assert_msg(status == 0 || status == 77, "failed at %d", status);
   scratch_remove();
 }
 END_TEST

@@ -71,6 +71,34 @@ START_TEST(uring_fails_in_mid_course)
 }
 END_TEST
 
+static int refused_direct_open(void *opaque)
+{
+  unsigned char *arena = aligned_memory(SLOTS * 2 * UNIT);
+  unsigned char *other = aligned_memory(SLOTS * 2 * UNIT);
+
+  (void)opaque;
+  if (!sandbox(SYS_fcntl, EINVAL, 2, O_DIRECT))
+    return 1;
+  linux_io_close(file);
+  file = open_file(scratch_path("store"), 0);
+  io = &file->io;
+  if (file->direct || !strstr(lines.text, "refuses direct I/O"))
+    return 2;
+  queue_round_trip(arena, other, 1);
+  free(arena);
+  free(other);
+  linux_io_close(file);
+  return 0;
+}
+
+START_TEST(direct_refused_at_open)
+{
+  set_up_way(WAY_URING);
+  ck_assert_int_eq(in_child(refused_direct_open, NULL), 0);
+  tear_down();
+}
+END_TEST
+
 static int refused_direct_write(void *opaque)
 {
   unsigned char *memory = aligned_memory(UNIT);
@@ -214,6 +242,7 @@ int main(void)
   tcase_add_loop_test(once, failing_writes, 0, WAYS);
   tcase_add_loop_test(once, uring_refused, 0, 2);
   tcase_add_test(once, uring_fails_in_mid_course);
+  tcase_add_test(once, direct_refused_at_open);
   tcase_add_test(once, direct_refused_at_a_write);
   tcase_add_test(once, full);
   tcase_add_test(once, not_a_store_file);
