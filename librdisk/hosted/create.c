@@ -115,8 +115,9 @@ static int tell_progress(struct creation *c, uint64_t done, uint64_t total)
 {
   if (!c->options.progress || c->options.progress(c->options.opaque, "create", done, total) == 0)
     return 0;
-  return error_set(RDISK_ETIMEDOUT, "create %s: stopped at %llu of %llu bytes; nothing was made",
-                   c->path, (unsigned long long)done, (unsigned long long)total);
+  return error_set(RDISK_ETIMEDOUT, "create %s: stopped at %llu of %llu bytes; %s", c->path,
+                   (unsigned long long)done, (unsigned long long)total,
+                   c->file->device ? "there is no store on the device now" : "nothing was made");
 }
 
 /* Write zeroes over the first LENGTH bytes. */

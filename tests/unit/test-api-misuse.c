@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -205,6 +206,55 @@ START_TEST(no_room)
 
   scratch_make();
   status = in_child(create_where_it_is_full, NULL);
+  ck_assert_msg(status == 0 || status == 77, "failed at %d", status);
+  scratch_remove();
+}
+END_TEST
+
+/* The host's file system fills up under an open store: refused, nothing lost, and
+ * with room made everything can go on. */
+static int fill_the_host(void *opaque)
+{
+  struct rdisk *store;
+  int code = 0;
+
+  (void)opaque;
+  if (!mount_small_tmpfs(scratch_path(""), "6m"))
+    return 77;
+  if (create("store", DISK_BYTES, 0) != 0)
+    return 1;
+  store = store_open(0);
+  store_write(store, 1, BLOCK, 0);
+  OK(rdisk_checkpoint(store, NULL));
+  for (uint64_t n = 0; n < DISK_BYTES / BLOCK && code == 0; n++) {
+    unsigned char memory[BLOCK];
+
+    fill_pattern(memory, BLOCK, n + 1);
+    code = rdisk_write(store, memory, BLOCK, n * BLOCK, 0);
+  }
+  if (code == 0)
+    code = rdisk_checkpoint(store, NULL);
+  if (code != RDISK_ENOSPC || !strstr(rdisk_last_error(), "room"))
+    return 2;
+  if (!store_has(store, 1, BLOCK, 0) || !store_has(store, 2, BLOCK, BLOCK))
+    return 3;
+  if (mount("tmpfs", scratch_path(""), "tmpfs", MS_REMOUNT, "size=64m") != 0)
+    return 4;
+  OK(rdisk_checkpoint(store, NULL));
+  OK(rdisk_close(store));
+  store = store_open(0);
+  if (!store_has(store, 1, BLOCK, 0) || !store_has(store, 200, BLOCK, 199 * BLOCK))
+    return 5;
+  OK(rdisk_close(store));
+  return 0;
+}
+
+START_TEST(host_fills_up)
+{
+  int status;
+
+  scratch_make();
+  status = in_child(fill_the_host, NULL);
   ck_assert_msg(status == 0 || status == 77, "failed at %d", status);
   scratch_remove();
 }
@@ -421,6 +471,7 @@ int main(void)
   tcase_add_test(tests, what_exists_is_kept);
   tcase_add_test(tests, preallocation);
   tcase_add_test(tests, no_room);
+  tcase_add_test(tests, host_fills_up);
   tcase_add_test(tests, files_that_are_no_stores);
   tcase_add_test(tests, truncated_store);
   tcase_add_test(tests, read_only_file);
