@@ -63,7 +63,7 @@ static void land_bufs(struct rdisk_core *core, struct interval *interval)
 {
   struct buf *buf;
 
-  while ((buf = interval->others.first))
+  while ((buf = interval->others.last))
     buf_drop(core, buf);
   while ((buf = interval->dirty.first)) {
     interval->unwritten--;

@@ -66,18 +66,18 @@ void pool_destroy(struct rdisk_core *core)
 
 /* ---- taking and giving -------------------------------------------------------- */
 
+/* In the order they are free: neighbours in memory stay neighbours, and a run of
+ * them can be written as one piece (they are given back last one first). */
 static void pop(struct rdisk_core *core, uint64_t count, struct buf **chain)
 {
-  *chain = NULL;
   core->free_count -= count;
+  *chain = core->free_bufs;
   while (count-- > 0) {
-    struct buf *buf = core->free_bufs;
-
-    core->free_bufs = buf->chain;
-    CORE_INVARIANT(buf->state == BUF_FREE && buf->refs == 0);
-    buf->chain = *chain;
-    *chain = buf;
+    CORE_INVARIANT(core->free_bufs->state == BUF_FREE && core->free_bufs->refs == 0);
+    chain = &core->free_bufs->chain;
+    core->free_bufs = *chain;
   }
+  *chain = NULL;
 }
 
 static bool hopeless(struct rdisk_core *core)
@@ -340,8 +340,8 @@ void interval_unretain(struct rdisk_core *core, struct interval *interval)
   struct buf *next;
 
   interval->retain = false;
-  for (struct buf *buf = interval->others.first; buf; buf = next) {
-    next = buf->next;
+  for (struct buf *buf = interval->others.last; buf; buf = next) {
+    next = buf->prev;
     if (buf->state == BUF_WRITTEN)
       buf_drop(core, buf);
   }

@@ -40,6 +40,8 @@ static void accept(struct rdisk_core *core, struct buf *buf)
   buf_enter(core, buf, held ? &open->held : &open->dirty);
   if (open->retain && interval_bufs(open) > core->retain_units)
     interval_unretain(core, open);
+  if (write_behind_due(core))
+    core_kick(core);
 }
 
 /* ---- filling a buffer ----------------------------------------------------------- */
@@ -212,8 +214,6 @@ static int write_chunk(const struct request *q, uint64_t first, uint64_t count)
     accept(core, chain);
     chain = next;
   }
-  if (write_behind_due(core))
-    core_kick(core);
   return 0;
 }
 

@@ -11,8 +11,6 @@
  */
 #include "core.h"
 
-enum { BATCH_MAX = 1024 }; /* buffers looked at in one round */
-
 static bool read_pending(const struct rdisk_core *core, const struct buf *buf)
 {
   for (const struct reader *r = core->readers; r; r = r->next)
@@ -67,12 +65,14 @@ static struct buf *sort(struct buf *chain)
 
 /* ---- putting transfers together --------------------------------------------------- */
 
-static struct buf *collect(struct rdisk_core *core, struct buf_list *list)
+/* The oldest ones, twice as many as could go if none were neighbours. */
+static struct buf *collect(struct rdisk_core *core, const struct lane *lane,
+                           struct buf_list *list)
 {
   struct buf *chain = NULL;
-  unsigned count = 0;
+  unsigned count = 0, enough = 2 * (lane->depth - lane->busy);
 
-  for (struct buf *buf = list->first; buf && count < BATCH_MAX; buf = buf->next) {
+  for (struct buf *buf = list->first; buf && count < enough; buf = buf->next) {
     if (buf->in_flight)
       continue;
     if (!writable(core, buf)) {
@@ -127,7 +127,7 @@ static struct buf *fill(struct rdisk_core *core, struct lane *lane, struct trans
 
 bool writeback_round(struct rdisk_core *core, struct lane *lane, struct buf_list *list)
 {
-  struct buf *chain = lane->free ? sort(collect(core, list)) : NULL;
+  struct buf *chain = lane->free ? sort(collect(core, lane, list)) : NULL;
   unsigned count = 0;
 
   while (chain) {
@@ -170,12 +170,26 @@ static void refused(struct rdisk_core *core, struct buf *buf)
     buf_move(buf, &buf_interval(core, buf)->dirty);
 }
 
+static struct buf *reverse(struct buf *chain)
+{
+  struct buf *reversed = NULL;
+
+  while (chain) {
+    struct buf *next = chain->chain;
+
+    chain->chain = reversed;
+    reversed = chain;
+    chain = next;
+  }
+  return reversed;
+}
+
 void writeback_done(struct rdisk_core *core, struct transfer *transfer)
 {
   int code = transfer->iocb.result;
   struct buf *next;
 
-  for (struct buf *buf = transfer->bufs; buf; buf = next) {
+  for (struct buf *buf = reverse(transfer->bufs); buf; buf = next) {
     next = buf->chain;
     buf->in_flight = false;
     if (buf->dead)
