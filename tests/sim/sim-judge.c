@@ -15,6 +15,7 @@ enum { UNKNOWN, SEEN, MISSING };
 struct trial {
   struct sim_model *m;
   uint64_t low, high; /* t's bounds */
+  bool undone;        /* t is a recover's: what is older is missing, not what is younger */
   bool failed;
 };
 
@@ -22,7 +23,7 @@ static void fail(struct trial *trial, const char *what, uint64_t cell, uint32_t 
 {
   if (!trial->failed)
     snprintf(trial->m->why, sizeof trial->m->why,
-             "%s: cell %" PRIu64 " (of %u bytes), request %u; cut within ticks %" PRIu64
+             "%s: cell %" PRIu64 " (of %u bytes), request %u; the instant is within ticks %" PRIu64
              " to %" PRIu64,
              what, cell, trial->m->cell_bytes, id, trial->low, trial->high);
   trial->failed = true;
@@ -32,10 +33,14 @@ static void must_be_seen(struct trial *trial, struct sim_request *r, uint64_t ce
 {
   if (r->mark == MISSING)
     fail(trial, "D3: a request is there in parts", cell, r->id);
-  if (r->begin > trial->low)
+  if (!trial->undone && r->begin > trial->low)
     trial->low = r->begin;
+  if (trial->undone && r->end < trial->high)
+    trial->high = r->end;
   if (trial->low > trial->high)
-    fail(trial, "D1: a request is there that is younger than the cut", cell, r->id);
+    fail(trial, trial->undone ? "recover: a request is there that should be undone"
+                              : "D1: a request is there that is younger than the cut",
+         cell, r->id);
   r->mark = SEEN;
 }
 
@@ -43,10 +48,14 @@ static void must_be_missing(struct trial *trial, struct sim_request *r, uint64_t
 {
   if (r->mark == SEEN)
     fail(trial, "D3: a request is missing in parts", cell, r->id);
-  if (r->end < trial->high)
+  if (!trial->undone && r->end < trial->high)
     trial->high = r->end;
+  if (trial->undone && r->begin > trial->low)
+    trial->low = r->begin;
   if (trial->low > trial->high)
-    fail(trial, "D2: a request is missing that is older than the cut", cell, r->id);
+    fail(trial, trial->undone ? "recover: a request was undone that came after it"
+                              : "D2: a request is missing that is older than the cut",
+         cell, r->id);
   r->mark = MISSING;
 }
 
@@ -66,18 +75,28 @@ static void shows(struct trial *trial, uint64_t cell, uint32_t w)
   }
 }
 
+static bool may_be_seen(const struct trial *trial, const struct sim_request *r)
+{
+  return r->mark != MISSING && (trial->undone ? r->end >= trial->low : r->begin <= trial->high);
+}
+
+static bool may_be_missing(const struct trial *trial, const struct sim_request *r)
+{
+  return r->mark != SEEN && (trial->undone ? r->begin <= trial->high : r->end >= trial->low);
+}
+
 /* Could W be it, by what is known so far? */
 static bool may_show(const struct trial *trial, uint64_t cell, uint32_t w)
 {
   const struct sim_model *m = trial->m;
   uint64_t w_end = w == 0 ? 0 : m->requests[w].end;
 
-  if (w != 0 && (m->requests[w].mark == MISSING || m->requests[w].begin > trial->high))
+  if (w != 0 && !may_be_seen(trial, &m->requests[w]))
     return false;
   for (uint32_t n = m->heads[cell]; n != 0; n = m->nodes[n].next) {
     const struct sim_request *r = &m->requests[m->nodes[n].request];
 
-    if (!r->failed && w_end < r->begin && (r->mark == SEEN || r->end < trial->low))
+    if (!r->failed && w_end < r->begin && !may_be_missing(trial, r))
       return false;
   }
   return true;
@@ -126,10 +145,10 @@ static void judge_zero(struct trial *trial, uint64_t cell)
     shows(trial, cell, only);
 }
 
-/* Does a cut between LOW and HIGH explain what was found? */
-static bool explains(struct sim_model *m, uint64_t low, uint64_t high)
+/* Does an instant between LOW and HIGH explain what was found? */
+static bool explains(struct sim_model *m, uint64_t low, uint64_t high, bool undone)
 {
-  struct trial trial = { .m = m, .low = low, .high = high };
+  struct trial trial = { .m = m, .low = low, .high = high, .undone = undone };
 
   if (low > high)
     return false;
@@ -145,7 +164,7 @@ static bool explains(struct sim_model *m, uint64_t low, uint64_t high)
   return !trial.failed;
 }
 
-static bool find(struct sim_model *m, const unsigned char *disk)
+bool sim_model_find(struct sim_model *m, const unsigned char *disk)
 {
   for (uint64_t cell = 0; cell < m->cells; cell++, disk += m->cell_bytes) {
     m->found[cell] = sim_model_cell(m, disk, cell);
@@ -176,17 +195,23 @@ bool sim_model_judge(struct sim_model *m, const unsigned char *disk)
   uint64_t earliest = earliest_cut(m);
 
   snprintf(m->why, sizeof m->why, "no cut is possible");
-  if (!find(m, disk))
+  if (!sim_model_find(m, disk))
     return false;
-  if (earliest == 0 && explains(m, 0, 0))
+  if (earliest == 0 && explains(m, 0, 0, false))
     return true;
   for (uint32_t i = 0; i < m->checkpoint_count; i++) {
     const struct sim_checkpoint *c = &m->checkpoints[i];
 
-    if (explains(m, c->begin > earliest ? c->begin : earliest, c->end))
+    if (explains(m, c->begin > earliest ? c->begin : earliest, c->end, false))
       return true;
   }
   return false;
+}
+
+bool sim_model_judge_undone(struct sim_model *m, const unsigned char *disk, uint64_t begin,
+                            uint64_t end)
+{
+  return sim_model_find(m, disk) && explains(m, begin, end, true);
 }
 
 void sim_model_adopt(struct sim_model *m)
@@ -195,5 +220,5 @@ void sim_model_adopt(struct sim_model *m)
   memset(m->heads, 0, m->cells * sizeof *m->heads);
   m->request_count = m->node_count = 1;
   m->checkpoint_count = 0;
-  m->tolerant = false;
+  m->tolerant = m->undoing = false;
 }

@@ -159,6 +159,8 @@ static bool overwritten(const struct sim_model *m, uint64_t cell, uint32_t w, ui
 {
   uint64_t w_end = w == 0 ? 0 : m->requests[w].end;
 
+  if (m->undoing)
+    return false;
   for (uint32_t n = m->heads[cell]; n != 0; n = m->nodes[n].next) {
     const struct sim_request *r = &m->requests[m->nodes[n].request];
 

@@ -54,6 +54,7 @@ struct sim_model {
   uint32_t checkpoint_count, checkpoint_room;
   uint32_t next_id;
   bool tolerant;     /* something failed: reads may show what failed half-way */
+  bool undoing;      /* a recover is under way: reads may show any version */
   uint64_t sequence; /* the highest that a successful checkpoint told */
   char why[SIM_LINE];
 };
@@ -82,9 +83,16 @@ void sim_model_check_read(struct sim_model *m, const unsigned char *bytes, uint6
 bool sim_model_may_be_zero(struct sim_model *m, uint64_t offset, uint64_t length,
                            uint64_t begin);
 
+/* Decode the whole disk's contents; false, and why, if they are nobody's. */
+bool sim_model_find(struct sim_model *m, const unsigned char *disk);
 /* Judge the whole disk's contents after a crash, a close or a recover.  False, and
  * why, if no instant explains them. */
 bool sim_model_judge(struct sim_model *m, const unsigned char *disk);
+/* Judge the disk after a recover whose call lasted from tick BEGIN to END, while
+ * requests went on, the base being the last checkpoint: one instant, and whoever
+ * was accepted before it is undone, whoever came after it is there. */
+bool sim_model_judge_undone(struct sim_model *m, const unsigned char *disk, uint64_t begin,
+                            uint64_t end);
 /* What was judged is what counts from now on. */
 void sim_model_adopt(struct sim_model *m);
 

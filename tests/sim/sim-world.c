@@ -75,7 +75,9 @@ void sim_world_read_all(struct sim_world *w)
 {
   struct sim_device_errors errors = calm(w);
   uint64_t size = w->config.format.size_bytes, at = 0;
+  uint32_t memory_fails = w->hooks.memory_fails;
 
+  w->hooks.memory_fails = 0;
   while (at < size) {
     uint64_t length = sim_one_in(&w->sim, 2) ? size - at : 1 + sim_below(&w->sim, size - at);
     int result = rdisk_core_read(w->core, w->disk + at, length, at);
@@ -84,6 +86,7 @@ void sim_world_read_all(struct sim_world *w)
                 at, length, result);
     at += length;
   }
+  w->hooks.memory_fails = memory_fails;
   w->device.config.errors = errors;
 }
 
@@ -144,7 +147,7 @@ static bool open_store(struct sim_world *w, bool read_only)
   w->device.lock_owner = NULL; /* nobody else can be inside yet */
   result = sim_world_open(w, read_only);
   w->device.lock_owner = &w->hooks.owner;
-  w->hooks.memory_fails = 0;
+  w->hooks.memory_fails = w->config.memory_fails * 8; /* rarer from now on */
   sim_trace(&w->sim, "OPEN done: %" PRId64, (uint64_t)(int64_t)result, 0, 0, 0);
   if (result != 0) {
     w->core = NULL;
@@ -187,6 +190,8 @@ static void background(void *opaque)
   struct sim_world *w = opaque;
 
   while (!w->stopping) {
+    if (!w->hooks.kicked && sim_one_in(&w->sim, 16))
+      rdisk_core_idle(w->core);
     w->background_idle = true;
     sim_hooks_await_kick(&w->hooks);
     w->background_idle = false;
@@ -197,15 +202,23 @@ static void background(void *opaque)
   sim_wake(&w->sim, channel_background);
 }
 
-static void serve_clients(struct sim_world *w)
+/* The clients, and perhaps one more. */
+static void serve_clients_and(struct sim_world *w, void (*other)(void *))
 {
   unsigned count = 1 + (unsigned)sim_below(&w->sim, w->config.clients);
 
-  w->clients_left = count;
+  w->clients_left = count + (other != NULL);
+  if (other != NULL)
+    sim_spawn(&w->sim, "recoverer", other, w);
   for (unsigned i = 0; i < count; i++)
     sim_spawn(&w->sim, "client", sim_workload_client, &w->clients[i]);
   while (w->clients_left != 0)
     sim_sleep(&w->sim, sim_channel_clients);
+}
+
+static void serve_clients(struct sim_world *w)
+{
+  serve_clients_and(w, NULL);
 }
 
 static void stop_background(struct sim_world *w)
@@ -247,6 +260,60 @@ static void recover(struct sim_world *w)
   sim_model_adopt(&w->model);
 }
 
+/* A client that sets the disk back in the middle of the others' requests. */
+static void recover_meanwhile(void *opaque)
+{
+  struct sim_world *w = opaque;
+
+  for (uint64_t i = sim_below(&w->sim, 30); i > 0; i--)
+    sim_yield(&w->sim);
+  w->recover_begin = sim_tick(&w->sim);
+  w->recover_result = rdisk_core_recover(w->core);
+  w->recover_end = sim_tick(&w->sim);
+  sim_trace(&w->sim, "RECOVER done: %" PRId64, (uint64_t)(int64_t)w->recover_result, 0, 0, 0);
+  if (--w->clients_left == 0)
+    sim_wake(&w->sim, sim_channel_clients);
+}
+
+/* Between two checkpoints that say what the disk is. */
+static void recover_under_load(struct sim_world *w)
+{
+  struct sim_device_errors errors = calm(w);
+  uint64_t crash_in = w->sim.crash_in;
+  int result;
+
+  w->sim.crash_in = 0;
+  result = rdisk_core_checkpoint(w->core, NULL);
+  sim_world_expect(w, "checkpoint", result);
+  if (result == 0) {
+    uint64_t begin = sim_tick(&w->sim);
+
+    sim_world_read_all(w);
+    sim_model_check_read(&w->model, w->disk, 0, w->config.format.size_bytes, begin);
+    sim_model_find(&w->model, w->disk);
+    sim_model_adopt(&w->model);
+    w->model.undoing = true;
+    w->weights = w->config.weights;
+    w->weights.checkpoint = 0;
+    w->sim.crash_in = crash_in;
+    serve_clients_and(w, recover_meanwhile);
+    w->sim.crash_in = 0;
+    sim_world_expect(w, "recover", w->recover_result);
+    sim_world_read_all(w);
+    sim_require(&w->sim,
+                w->recover_result != 0 ||
+                    sim_model_judge_undone(&w->model, w->disk, w->recover_begin, w->recover_end),
+                "recover", "%s", w->model.why);
+    sim_require(&w->sim, rdisk_core_checkpoint(w->core, NULL) == 0, "recover",
+                "no checkpoint after it");
+    sim_model_find(&w->model, w->disk);
+    sim_model_adopt(&w->model);
+  }
+  w->weights = w->config.weights;
+  w->sim.crash_in = crash_in;
+  w->device.config.errors = errors;
+}
+
 /* Space comes back: what failed for want of it works again, and nothing was lost. */
 static void make_room(struct sim_world *w)
 {
@@ -281,6 +348,9 @@ static void serve(struct sim_world *w)
     look_around(w);
     if (chance(w, w->config.recover_in_256))
       recover(w);
+    else if (chance(w, w->config.recover_in_256) && w->model.tolerant == false &&
+             w->device.unknown_errors == 0 && w->config.device.space_units == UINT64_MAX)
+      recover_under_load(w);
   } while (sim_one_in(&w->sim, 4));
   stop_background(w);
 }
@@ -308,6 +378,7 @@ static void check_store(struct sim_world *w)
   int result;
 
   w->device.io.read_only = true;
+  w->hooks.memory_fails = 0;
   result = rdisk_core_check(&w->hooks.env, &w->device.io, report, NULL, w);
   w->device.config.errors = errors;
   sim_trace(&w->sim, "CHECK: %" PRId64, (uint64_t)(int64_t)result, 0, 0, 0);
@@ -410,6 +481,19 @@ static bool run_life(struct sim_world *w)
   return true;
 }
 
+/* D9: a device with a larger atom than the store was made for is refused. */
+static void open_on_coarser_device(void *opaque)
+{
+  struct sim_world *w = opaque;
+  uint64_t changes = w->device.changes;
+
+  w->device.io.unit_bytes = 2 * w->device.config.unit_bytes;
+  sim_require(&w->sim, sim_world_open(w, false) != 0, "D9",
+              "a store opens on a device whose atom is larger");
+  sim_require(&w->sim, w->device.changes == changes, "D9", "a refused store was written to");
+  w->device.io.unit_bytes = w->device.config.unit_bytes;
+}
+
 bool sim_world_run(struct sim_world *w)
 {
   struct sim_device_errors errors = calm(w);
@@ -424,6 +508,10 @@ bool sim_world_run(struct sim_world *w)
       return false;
   }
   calm(w);
+  sim_spawn(&w->sim, "coarser", open_on_coarser_device, w);
+  if (sim_run(&w->sim) == SIM_VIOLATED)
+    return false;
+  new_process(w);
   if (w->config.damages == 0)
     return true;
   sim_spawn(&w->sim, "damage", sim_damage, w);

@@ -66,6 +66,8 @@ struct sim_world {
   struct sim_weights weights; /* now */
   unsigned clients_left;
   bool stopping, background_left, background_idle;
+  uint64_t recover_begin, recover_end;
+  int recover_result;
   bool crashed;       /* since the last open */
   bool formatted;
   bool clean;         /* closed properly, and nothing since */
