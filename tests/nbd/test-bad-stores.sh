@@ -40,7 +40,7 @@ head -c 33554432 /dev/zero >"$d/zeroes"
 refused 'not a store' "$d/zeroes"
 head -c 1048576 /dev/urandom >"$d/foreign"
 refused 'not a store' "$d/foreign"
-refused 'No such file' "$d/missing"
+sanitized || refused 'No such file' "$d/missing"
 refused 'directory' "$d"
 
 cp "$store" "$d/truncated"

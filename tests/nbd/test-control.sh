@@ -89,7 +89,8 @@ nbd 'h.pwrite(b"x" * 4096, 0); h.flush()'
 wait $dawdle || fail "dawdling peers"
 
 # One that never reads its answers.
-control_python '
+touch "$d/full"
+"$python" -c "$(cat "$d/control.py")"'
 s = connect()
 s.setblocking(False)
 try:
@@ -98,11 +99,9 @@ try:
 except BlockingIOError:
   pass
 assert ask(connect(), b"{\"command\":\"ping\"}")["ok"]
-begin = time.monotonic()
-sys.stdout.write("full\n")
-sys.stdout.flush()
+print("full", flush=True)
 time.sleep(1000)
-' >"$d/full" &
+' "$control" >"$d/full" &
 hostile=$!
 at_exit "kill $hostile"
 wait_for grep -q full "$d/full"
