@@ -310,6 +310,7 @@ struct node *map_leaf(struct rdisk_core *core, uint64_t unit);
 /* The first unit behind UNIT that may be mapped, given that map_leaf was NULL. */
 uint64_t map_skip(struct rdisk_core *core, uint64_t unit);
 void map_mark_dirty(struct rdisk_core *core, struct node *node);
+int map_load_dirty(struct rdisk_core *core); /* what the log has entries for */
 int map_replay(struct rdisk_core *core, const struct entry *entry);
 int map_load_node(struct rdisk_core *core, struct node *node);
 uint64_t map_words(const struct rdisk_core *core);

@@ -300,6 +300,15 @@ void map_mark_dirty(struct rdisk_core *core, struct node *node)
   core->dirty[node->level] = node;
 }
 
+int map_load_dirty(struct rdisk_core *core)
+{
+  int code = 0;
+
+  for (struct node *leaf = core->dirty[0]; leaf && !code; leaf = leaf->dirty_next)
+    code = map_load_node(core, leaf);
+  return code;
+}
+
 /* ---- the log's entries ------------------------------------------------------------------ */
 
 static int replay_to(struct rdisk_core *core, uint64_t unit, const struct entry *entry)

@@ -70,6 +70,8 @@ static int begin_epoch(struct rdisk_core *core)
   if (code)
     return core_error(&core->env, RDISK_EIO, "open: flush of the store failed");
   core->epoch++;
+  if (!log_has_room(core, record_atoms(&core->sb, 0, 0)))
+    code = map_load_dirty(core); /* a store that must be refused is not written to (D5) */
   while (!code && !log_has_room(core, record_atoms(&core->sb, 0, 0)))
     code = root_write(core, &core->background, 0);
   if (!code)

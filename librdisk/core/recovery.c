@@ -54,7 +54,7 @@ static int superblock_verdict(const struct rdisk_env *env, struct rdisk_io *io,
   if (sb->feature_ro != 0 && !read_only)
     return core_error(env, RDISK_EVERSION, "open: the store has features %x that this library "
                                            "can only read: open it read-only", sb->feature_ro);
-  if (sb->atom_bytes < io->unit_bytes)
+  if (sb->atom_bytes < io->unit_bytes && !read_only)
     return core_error(env, RDISK_ENOTSUP,
                       "open: the device writes %u bytes as one, the store was made for %u (D9): "
                       "copy the store to a new one made on this device",
@@ -292,12 +292,12 @@ static int accept_record(struct walk *w, const struct record *record, unsigned c
 static int next_record(struct walk *w, bool *found)
 {
   struct rdisk_core *core = w->core;
-  uint64_t lap = core->log_atoms, here = w->position;
-  uint64_t candidates[2] = { here, (here + lap - 1) / lap * lap };
+  uint64_t here = w->position;
+  uint64_t candidates[2] = { here, log_fit(core, here, record_atoms_max(&core->sb)) };
   uint64_t want = (w->has_last ? w->last.sequence : core->sequence) + 1;
 
   *found = false;
-  for (unsigned i = 0; i < 2; i++) {
+  for (unsigned i = 0; i < (candidates[1] == here ? 1u : 2u); i++) {
     struct record record;
     enum record_state state;
     unsigned char *bytes;

@@ -10,6 +10,7 @@ All programs come from PATH: ./run puts the build tree's first.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -133,6 +134,7 @@ class Series:
         self.children = []
         if self.mount and self.mounted():  # its server is gone
             subprocess.run(["fusermount3", "-u", "-z", self.mount], stderr=subprocess.DEVNULL)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def mounted(self):
         with open("/proc/self/mounts") as mounts:

@@ -17,8 +17,10 @@ record_log=$d/record
 record_from_here() {
   cp --sparse=always "$store" "$d/base"
   : >"$record_log"
+  # A sanitizer's library insists on being the first.
+  local preload=${SANITIZER_PRELOAD:+$SANITIZER_PRELOAD:}$builddir/.libs/powercut-record.so
   recorder=(env "RDISK_POWERCUT_STORE=$store" "RDISK_POWERCUT_LOG=$record_log"
-    "LD_PRELOAD=$builddir/.libs/powercut-record.so${LD_PRELOAD:+:$LD_PRELOAD}")
+    "LD_PRELOAD=$preload${LD_PRELOAD:+:$LD_PRELOAD}")
 }
 
 # for_each_cut COMMAND... - with $store as it may be after a power cut, and $cut

@@ -611,8 +611,8 @@ void sim_device_init(struct sim_device *d, struct sim *sim,
                              .reserves = config->reserves };
   d->units = config->size_bytes / config->unit_bytes;
   assert(d->units * config->unit_bytes == config->size_bytes);
-  d->durable = malloc(config->size_bytes);
-  d->current = malloc(config->size_bytes);
+  d->durable = calloc(1, config->size_bytes);
+  d->current = calloc(1, config->size_bytes);
   d->stale_data = malloc(config->size_bytes);
   d->stale = calloc(d->units, sizeof *d->stale);
   d->exists = calloc(d->units, sizeof *d->exists);
@@ -622,8 +622,11 @@ void sim_device_init(struct sim_device *d, struct sim *sim,
   assert(d->durable && d->current && d->stale_data && d->stale && d->exists && d->touched &&
          d->unsynced && d->written_at);
   memset(d->unsynced, true, d->units * sizeof *d->unsynced);
-  sim_device_garbage(d, d->durable, config->size_bytes); /* a used device */
-  memcpy(d->current, d->durable, config->size_bytes);
+  for (uint64_t at = 0; at < config->size_bytes && config->size_bytes <= SIM_SMALL;
+       at += config->unit_bytes) { /* a used device */
+    sim_device_garbage(d, d->durable + at, config->unit_bytes);
+    memcpy(d->current + at, d->durable + at, config->unit_bytes);
+  }
   d->pending_end = &d->pending;
 }
 

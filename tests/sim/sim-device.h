@@ -24,7 +24,7 @@
 #include "rdisk-io.h"
 #include "sim.h"
 
-enum { SIM_SECTOR = 512, SIM_TRANSFERS = 512, SIM_VERSIONS = 64 };
+enum { SIM_SECTOR = 512, SIM_TRANSFERS = 512, SIM_VERSIONS = 64, SIM_SMALL = 32 << 20 };
 
 /* Once in so many transfers; 0: never. */
 struct sim_device_errors {

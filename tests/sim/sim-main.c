@@ -102,7 +102,7 @@ static bool run_range(const struct options *o, uint64_t *states)
     const char *scenario = o->scenario;
 
     if (scenario == NULL)
-      scenario = sim_scenario_name((unsigned)(seed % sim_scenario_count()));
+      scenario = sim_scenario_of(seed);
     if (!run_seed(o, scenario, seed, states))
       return false;
   }

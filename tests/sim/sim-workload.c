@@ -32,12 +32,29 @@ static uint64_t pick_length(struct sim_world *w)
   }
 }
 
+/* At the end of a map's leaf, or at the beginning of the next. */
+static struct range pick_near_leaf(struct sim_world *w)
+{
+  uint64_t size = w->config.format.size_bytes, cell = w->config.cell_bytes;
+  uint64_t border = w->config.leaf_bytes * sim_below(&w->sim, size / w->config.leaf_bytes + 1);
+  uint64_t before = cell * sim_below(&w->sim, 16 * w->unit_bytes / cell);
+  struct range r = { border > before ? border - before : before, pick_length(w) };
+
+  if (sim_one_in(&w->sim, 2))
+    r.offset = r.offset / w->unit_bytes * w->unit_bytes;
+  if (r.length > size - r.offset)
+    r.length = size - r.offset;
+  return r;
+}
+
 static struct range pick_range(struct sim_world *w)
 {
   uint64_t cell = w->config.cell_bytes, size = w->config.format.size_bytes;
   uint64_t span = size, length = pick_length(w), grain = cell;
   struct range r;
 
+  if (w->config.leaf_bytes != 0)
+    return pick_near_leaf(w);
   if (w->config.hot_units != 0 && !sim_one_in(&w->sim, 4) &&
       (uint64_t)w->config.hot_units * w->unit_bytes < size)
     span = (uint64_t)w->config.hot_units * w->unit_bytes;

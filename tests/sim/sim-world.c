@@ -71,21 +71,53 @@ static void new_process(struct sim_world *w)
 
 /* ---- looking at the disk -------------------------------------------------------------- */
 
-void sim_world_read_all(struct sim_world *w)
+static void read_range(struct sim_world *w, uint64_t at, uint64_t end)
 {
-  struct sim_device_errors errors = calm(w);
-  uint64_t size = w->config.format.size_bytes, at = 0;
-  uint32_t memory_fails = w->hooks.memory_fails;
-
-  w->hooks.memory_fails = 0;
-  while (at < size) {
-    uint64_t length = sim_one_in(&w->sim, 2) ? size - at : 1 + sim_below(&w->sim, size - at);
+  while (at < end) {
+    uint64_t left = end - at;
+    uint64_t length = sim_one_in(&w->sim, 2) ? left : 1 + sim_below(&w->sim, left);
     int result = rdisk_core_read(w->core, w->disk + at, length, at);
 
     sim_require(&w->sim, result == 0, "errors", "reading %" PRIu64 " + %" PRIu64 " fails: error %d",
                 at, length, result);
     at += length;
   }
+}
+
+static int note_extent(void *opaque, uint64_t offset, uint64_t length_bytes, bool zero)
+{
+  struct sim_world *w = opaque;
+
+  w->read_next = offset + length_bytes;
+  return zero ? 1 : 2;
+}
+
+/* Of a large disk only what is not said to be zero. */
+static void read_extents(struct sim_world *w)
+{
+  uint64_t size = w->config.format.size_bytes;
+
+  for (uint64_t at = 0; at < size; at = w->read_next) {
+    int found = rdisk_core_extents(w->core, size - at, at, note_extent, w);
+
+    sim_require(&w->sim, found > 0, "errors", "extents from %" PRIu64 " on: error %d", at, found);
+    if (found == 2)
+      read_range(w, at, w->read_next);
+    else
+      memset(w->disk + at, 0, w->read_next - at);
+  }
+}
+
+void sim_world_read_all(struct sim_world *w)
+{
+  struct sim_device_errors errors = calm(w);
+  uint32_t memory_fails = w->hooks.memory_fails;
+
+  w->hooks.memory_fails = 0;
+  if (w->config.format.size_bytes > SIM_SMALL)
+    read_extents(w);
+  else
+    read_range(w, 0, w->config.format.size_bytes);
   w->hooks.memory_fails = memory_fails;
   w->device.config.errors = errors;
 }

@@ -42,6 +42,7 @@ struct sim_config {
   unsigned reopen_in_256, read_only_in_256, check_in_256, recover_in_256, format_crash_in_256;
   uint32_t memory_fails;
   bool huge;             /* requests up to the whole disk */
+  uint64_t leaf_bytes;   /* most requests fall around multiples of it; 0: not so */
   unsigned hot_units;    /* most requests fall into so many units; 0: anywhere */
   unsigned damages;      /* bits flipped or sectors lost at the end */
   struct sim_weights weights;
@@ -62,6 +63,7 @@ struct sim_world {
   struct rdisk_core *core;
   uint32_t unit_bytes; /* the store's copy unit */
   unsigned char *disk; /* contents, as read */
+  uint64_t read_next;  /* sim_world_read_all's */
   struct sim_client clients[SIM_CLIENTS];
   struct sim_weights weights; /* now */
   unsigned clients_left;
@@ -77,8 +79,7 @@ struct sim_world {
 
 /* ---- sim-scenario.c --------------------------------------------------------- */
 
-unsigned sim_scenario_count(void);
-const char *sim_scenario_name(unsigned number);
+const char *sim_scenario_of(uint64_t seed); /* where none is asked for */
 bool sim_scenario_config(const char *name, struct sim *sim, struct sim_config *config);
 /* Break something, by name: a lie of the device or a fraud of the driver. */
 bool sim_scenario_fault(const char *name, struct sim_config *config);
