@@ -66,27 +66,44 @@ static int superblock_verdict(const struct rdisk_env *env, struct rdisk_io *io,
   return 0;
 }
 
+static int read_copy(const struct rdisk_env *env, struct rdisk_io *io, uint64_t offset,
+                     unsigned char *page, struct superblock *sb,
+                     enum superblock_state *state)
+{
+  int code = read_superblock(env, io, offset, page);
+
+  if (!code)
+    *state = superblock_decode(sb, page);
+  return code;
+}
+
+static void warn_of_copy(const struct rdisk_env *env, uint64_t bad, uint64_t good)
+{
+  core_log(env, RDISK_LOG_WARNING,
+           "the superblock at offset %u is damaged (D5); the one at offset %u is used", bad, good);
+}
+
 int recovery_superblock(const struct rdisk_env *env, struct rdisk_io *io,
                         struct superblock *sb, bool read_only)
 {
   unsigned char *page = core_alloc(env, FORMAT_SB_BYTES);
-  enum superblock_state state;
+  enum superblock_state state = SB_FOREIGN, twin = SB_FOREIGN;
+  struct superblock other;
   int code;
 
   if (!page)
     return core_error(env, RDISK_ENOMEM, "open: no memory");
-  code = read_superblock(env, io, 0, page);
-  state = code ? SB_FOREIGN : superblock_decode(sb, page);
-  if (!code && (state == SB_DAMAGED || state == SB_FOREIGN) &&
-      io->size_bytes >= FORMAT_SECTION + FORMAT_SB_BYTES) {
-    code = read_superblock(env, io, FORMAT_SECTION, page);
-    if (!code && superblock_decode(sb, page) == SB_GOOD) {
-      state = SB_GOOD;
-      core_log(env, RDISK_LOG_WARNING, "the superblock at offset 0 is damaged (D5); its twin "
-                                       "at offset %u is used", (uint64_t)FORMAT_SECTION);
-    }
-  }
+  code = read_copy(env, io, 0, page, sb, &state);
+  if (!code && io->size_bytes >= FORMAT_SECTION + FORMAT_SB_BYTES)
+    code = read_copy(env, io, FORMAT_SECTION, page, &other, &twin);
   core_release(env, page, FORMAT_SB_BYTES);
+  if (!code && twin == SB_GOOD && (state == SB_DAMAGED || state == SB_FOREIGN)) {
+    *sb = other;
+    state = SB_GOOD;
+    warn_of_copy(env, 0, FORMAT_SECTION);
+  } else if (!code && state == SB_GOOD && twin != SB_GOOD) {
+    warn_of_copy(env, FORMAT_SECTION, 0);
+  }
   return code ? code : superblock_verdict(env, io, sb, state, read_only);
 }
 
