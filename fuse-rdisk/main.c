@@ -167,8 +167,8 @@ int main(int argc, char **argv)
 
   fuse_set_log_func(log_from_libfuse);
   if (options_parse(&options, argc, argv) < 0)
-    return EXIT_FAILURE;
-  if (options.help)
+    result = -1;
+  else if (options.help)
     options_usage();
   else if (options.version)
     print_version();

@@ -17,9 +17,11 @@ record_log=$d/record
 record_from_here() {
   cp --sparse=always "$store" "$d/base"
   : >"$record_log"
-  # A sanitizer's library insists on being the first.
+  # A sanitizer's library insists on being the first, and then looks for leaks in
+  # the shell and sed of libtool's wrapper, too.
   local preload=${SANITIZER_PRELOAD:+$SANITIZER_PRELOAD:}$builddir/.libs/powercut-record.so
   recorder=(env "RDISK_POWERCUT_STORE=$store" "RDISK_POWERCUT_LOG=$record_log"
+    "ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0"
     "LD_PRELOAD=$preload${LD_PRELOAD:+:$LD_PRELOAD}")
 }
 

@@ -160,6 +160,12 @@ static struct flush *flush_began(const struct history *history, uint64_t id, str
   return flush;
 }
 
+static void flush_free(struct flush *flush)
+{
+  free(flush->done);
+  free(flush);
+}
+
 static void event_done(struct history *history, struct flush **flushes, uint64_t id)
 {
   struct change *change = find(history, id);
@@ -175,8 +181,7 @@ static void event_done(struct history *history, struct flush **flushes, uint64_t
     for (size_t i = 0; i < flush->count; i++)
       history->change[i].durable |= flush->done[i];
     *link = flush->next;
-    free(flush->done);
-    free(flush);
+    flush_free(flush);
     return;
   }
 }
@@ -201,6 +206,11 @@ static unsigned replay(struct history *history)
         .event = event,
         .data = event->type == POWERCUT_WRITE ? (const uint8_t *)(event + 1) : NULL,
       };
+  }
+  while (flushes != NULL) { /* the power failed before they ended */
+    struct flush *next = flushes->next;
+    flush_free(flushes);
+    flushes = next;
   }
   return flush_count;
 }
