@@ -62,8 +62,7 @@ static size_t on_disk(const struct mount *mount, uint64_t size, uint64_t offset)
   return size < mount->size_bytes - offset ? size : mount->size_bytes - offset;
 }
 
-void data_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
-               struct fuse_file_info *fi)
+void data_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
   struct mount *mount = fuse_req_userdata(req);
   size_t count = on_disk(mount, size, offset);
@@ -97,8 +96,7 @@ static int seek_extent(void *opaque, uint64_t offset, uint64_t length_bytes, boo
   return 1;
 }
 
-void data_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
-                struct fuse_file_info *fi)
+void data_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *fi)
 {
   struct mount *mount = fuse_req_userdata(req);
   struct seek seek = { .want_zero = whence == SEEK_HOLE, .found = mount->size_bytes };

@@ -52,11 +52,11 @@ struct mount {
   struct rdisk_server *server;
   struct fuse_session *session;
   struct nodes *nodes;
-  uint64_t size_bytes;      /* of the disk */
-  uint32_t unit_bytes;      /* what a write had better be a multiple of */
-  bool read_only;           /* asked for, or the store is */
+  uint64_t size_bytes; /* of the disk */
+  uint32_t unit_bytes; /* what a write had better be a multiple of */
+  bool read_only;      /* asked for, or the store is */
   bool direct_io;
-  uid_t uid;                /* who mounted */
+  uid_t uid; /* who mounted */
   gid_t gid;
   struct timespec mounted;  /* the time of everything but the disk */
   atomic_llong modified_ns; /* of the disk: the last write through this mount */

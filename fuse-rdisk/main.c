@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* main.c - the life of a mount: see fuse-rdisk(1).
  *
- *   background -> shield -> store -> server -> mount -> loop
+ *   background -> shield -> store -> nodes -> server -> mount -> loop
  *   loop ends (umount, or SIGTERM, SIGINT, SIGHUP)
  *   -> unmount -> last checkpoint -> store closed
  *
@@ -73,6 +73,7 @@ static int start_server(struct mount *mount, const struct options *options)
 
 static int make_nodes(struct mount *mount)
 {
+  mode_t mode = S_IFREG | (mount->read_only ? 0400 : 0600);
   struct timespec now;
 
   clock_gettime(CLOCK_REALTIME, &now);
@@ -81,8 +82,7 @@ static int make_nodes(struct mount *mount)
   mount->uid = getuid();
   mount->gid = getgid();
   mount->nodes = nodes_new(0500);
-  if (mount->nodes == NULL ||
-      nodes_add(mount->nodes, 1, "disk", NODE_DISK, S_IFREG | (mount->read_only ? 0400 : 0600)) == 0) {
+  if (mount->nodes == NULL || nodes_add(mount->nodes, 1, "disk", NODE_DISK, mode) == 0) {
     log_line(RDISK_LOG_ERROR, "no memory");
     return -1;
   }

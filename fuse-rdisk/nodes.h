@@ -26,8 +26,8 @@ struct nodes *nodes_new(mode_t root_mode);
 void nodes_free(struct nodes *nodes);
 
 /* Add a node, give its inode number; 0: no memory. */
-uint64_t nodes_add(struct nodes *nodes, uint64_t parent, const char *name,
-                   enum node_kind kind, mode_t mode);
+uint64_t nodes_add(struct nodes *nodes, uint64_t parent, const char *name, enum node_kind kind,
+                   mode_t mode);
 
 /* NULL: there is none. */
 const struct node *nodes_get(const struct nodes *nodes, uint64_t ino);

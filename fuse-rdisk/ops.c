@@ -71,8 +71,8 @@ static void ops_init(void *userdata, struct fuse_conn_info *conn)
 {
   (void)userdata;
   conn->want &= ~(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_WRITEBACK_CACHE);
-  conn->want |= conn->capable & (FUSE_CAP_ASYNC_DIO | FUSE_CAP_ASYNC_READ |
-                                 FUSE_CAP_PARALLEL_DIROPS);
+  conn->want |=
+      conn->capable & (FUSE_CAP_ASYNC_DIO | FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS);
   /* Every byte is copied into the store's own buffers or out of ours: moving
    * it through a pipe on the way only adds calls. */
   conn->want &= ~(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);

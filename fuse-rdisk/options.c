@@ -20,8 +20,14 @@
 
 enum { KEY_READ_ONLY, KEY_READ_WRITE };
 
-#define FLAG(text, field) { text, offsetof(struct options, field), 1 }
-#define VALUE(text, field) { text, offsetof(struct options, field), 0 }
+#define FLAG(text, field)                    \
+  {                                          \
+    text, offsetof(struct options, field), 1 \
+  }
+#define VALUE(text, field)                   \
+  {                                          \
+    text, offsetof(struct options, field), 0 \
+  }
 
 static const struct fuse_opt option_table[] = {
   VALUE("checkpoint=%s", checkpoint),

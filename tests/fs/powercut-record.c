@@ -74,8 +74,8 @@ static bool is_store(int fd)
 {
   int saved = errno;
   struct stat st;
-  bool same = log_fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == store.st_dev &&
-              st.st_ino == store.st_ino;
+  bool same =
+      log_fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == store.st_dev && st.st_ino == store.st_ino;
 
   errno = saved;
   return same;
@@ -130,20 +130,20 @@ static uint64_t record_write(off64_t offset, const struct iovec *iov, int count)
 }
 
 /* The next definition of the function NAME, of this function's type. */
-#define NEXT(name)                                        \
-  ({                                                      \
-    static __typeof__(&name) next;                        \
-    if (next == NULL)                                     \
-      next = (__typeof__(&name))dlsym(RTLD_NEXT, #name);  \
-    next;                                                 \
+#define NEXT(name)                                       \
+  ({                                                     \
+    static __typeof__(&name) next;                       \
+    if (next == NULL)                                    \
+      next = (__typeof__(&name))dlsym(RTLD_NEXT, #name); \
+    next;                                                \
   })
 
-#define RECORDED(id, call)                \
-  ({                                      \
-    uint64_t recorded = (id);             \
-    __typeof__(call) result = (call);     \
-    record_done(recorded);                \
-    result;                               \
+#define RECORDED(id, call)            \
+  ({                                  \
+    uint64_t recorded = (id);         \
+    __typeof__(call) result = (call); \
+    record_done(recorded);            \
+    result;                           \
   })
 
 ssize_t pwrite64(int fd, const void *buffer, size_t count, off64_t offset)
@@ -207,7 +207,6 @@ int fallocate64(int fd, int mode, off64_t offset, off64_t length)
 /* Without large file support, and where it is the same: one body each. */
 ssize_t pwrite(int, const void *, size_t, off_t) __attribute__((alias("pwrite64")));
 ssize_t pwritev(int, const struct iovec *, int, off_t) __attribute__((alias("pwritev64")));
-ssize_t pwritev2(int, const struct iovec *, int, off_t, int)
-    __attribute__((alias("pwritev64v2")));
+ssize_t pwritev2(int, const struct iovec *, int, off_t, int) __attribute__((alias("pwritev64v2")));
 int ftruncate(int, off_t) __attribute__((alias("ftruncate64")));
 int fallocate(int, int, off_t, off_t) __attribute__((alias("fallocate64")));
