@@ -27,6 +27,10 @@ class Library:
     def note(self, *arguments):
         self.checks.append(check(*arguments))
 
+    def section(self, title, runs):
+        checks, self.checks = self.checks, []
+        return {"title": title, "rows": [], "checks": checks, "runs": runs}
+
     def create(self, name, size_bytes, *flags):
         path = os.path.join(self.directory, name)
         run(["rdisk", "create"] + list(flags) + [path, str(size_bytes)])
@@ -134,7 +138,9 @@ def measure_library(runner, directory):
     run([options.drivers["file"], "--workload=seqwrite", "--depth=1", "--size=%d" % options.size,
          bare_file])
     runs = {"commits": library.compare_commits(small, large, bare_file),
-            "preallocated": library.preallocated(), "opens": library.opens(large)}
-    for path in (small, large, bare_file):
-        os.unlink(path)
-    return {"title": "Library", "rows": [], "checks": library.checks, "runs": runs}
+            "preallocated": library.preallocated()}
+    yield library.section("Library: commits", runs)
+    os.unlink(small)
+    os.unlink(bare_file)
+    yield library.section("Library: opening", {"opens": library.opens(large)})
+    os.unlink(large)

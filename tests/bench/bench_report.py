@@ -35,9 +35,9 @@ def table(heads, lines, out):
 
 
 def print_rows(title, rows, out):
+    print(title, file=out)
     if not rows:
         return
-    print(title, file=out)
     heads = ["workload", "base op/s", "ours op/s", "ratio", "min", "max", "target", "met",
              "flush/op", "KiB/op", "cpu us/op"]
     lines = []
