@@ -199,6 +199,7 @@ int commit_one(struct rdisk_core *core)
   core->committing = false;
   core_wake(core, RDISK_CHANNEL_COMMIT);
   core_wake(core, RDISK_CHANNEL_IO);
+  core_wake(core, RDISK_CHANNEL_SPACE);
   return code;
 }
 
@@ -236,8 +237,12 @@ int rdisk_core_checkpoint(struct rdisk_core *core, uint64_t *sequence)
     if (code == RDISK_ENOSPC)
       core_error(&core->env, code, "checkpoint: the device that holds the store is full; make "
                                    "room there and try again (nothing is lost)");
-    else if (code)
+    else if (core->failed)
       code = core_writable(core, "checkpoint");
+    else if (code)
+      core_error(&core->env, code, "checkpoint: the log is full, and the map cannot be written "
+                                   "(error %u): see the log, and run rdisk check",
+                 (uint64_t)-code);
   }
   if (!code && sequence)
     *sequence = core->checkpoint;
@@ -342,7 +347,7 @@ static int drain(struct rdisk_core *core)
     if (code == RDISK_ENOSPC)
       core_error(&core->env, code, "flush: the device that holds the store is full; make room "
                                    "there and try again");
-    else
+    else if (!code || core->failed)
       code = core_writable(core, "flush");
   }
   return code;

@@ -93,13 +93,15 @@ static int wait_for_space(struct rdisk_core *core, uint64_t count)
   *core->space_last = &me;
   core->space_last = &me.next;
   core->stats.writer_waits++;
-  while (core->space_first != &me || core->free_count < count) {
+  while (!code && (core->space_first != &me || core->free_count < count)) {
     if (hopeless(core)) {
       code = core->failed ? core->failed : RDISK_ENOSPC;
-      break;
+    } else if (core->sealed && !core->committing) {
+      code = commit_one(core); /* left over for want of room: it holds buffers */
+    } else {
+      core_kick(core);
+      core_wait(core, RDISK_CHANNEL_SPACE);
     }
-    core_kick(core);
-    core_wait(core, RDISK_CHANNEL_SPACE);
   }
   for (struct space_waiter **at = &core->space_first;; at = &(*at)->next)
     if (*at == &me) {
@@ -125,7 +127,7 @@ int pool_take(struct rdisk_core *core, uint64_t count, struct buf **chain)
                         "try again");
     }
     if (code)
-      return core_writable(core, "write");
+      return core->failed ? core_writable(core, "write") : code;
   }
   pop(core, count, chain);
   return 0;
