@@ -27,6 +27,14 @@ enum {
   SIM_STEPS_MAX = 2000000 /* more switches than that in one run: a livelock */
 };
 
+/* AddressSanitizer looks for the end of the stack before a call that does not
+ * return, and there is none that it knows. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SIM_NORETURN
+#else
+#define SIM_NORETURN _Noreturn
+#endif
+
 enum sim_outcome { SIM_RUNNING, SIM_FINISHED, SIM_CRASHED, SIM_VIOLATED };
 
 struct sim_coroutine {
@@ -97,7 +105,7 @@ void sim_switch_point(struct sim *sim);               /* perhaps */
 void sim_sleep(struct sim *sim, const char *channel); /* until woken */
 void sim_wake(struct sim *sim, const char *channel);  /* all that sleep for it */
 void sim_device_event(struct sim *sim);               /* a place where it may crash */
-_Noreturn void sim_stop(struct sim *sim, enum sim_outcome outcome);
+SIM_NORETURN void sim_stop(struct sim *sim, enum sim_outcome outcome);
 
 /* ---- trace and violation ---------------------------------------------------- */
 
@@ -106,7 +114,7 @@ void sim_trace(struct sim *sim, const char *format, uint64_t a, uint64_t b, uint
 void sim_print_trace(const struct sim *sim, unsigned events);
 
 /* A rule ("D1" ..., "contract", "deadlock", ...) is broken: ends the simulation. */
-_Noreturn void sim_violate(struct sim *sim, const char *rule, const char *format, ...)
+SIM_NORETURN void sim_violate(struct sim *sim, const char *rule, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 #define sim_require(sim, condition, rule, ...)                                                     \
