@@ -5,7 +5,8 @@
 # does, through the environment below); TESTS ending in .sh answer by their exit
 # status (0 passed, 77 skipped with a reason on stderr, else failed).  All run
 # under ./run, so that `rdisk`, `nbdkit rdisk`, `fuse-rdisk` and the library are
-# the build tree's.  They see $srcdir, $top_srcdir, $top_builddir (absolute).
+# the build tree's.  They see $srcdir, $top_srcdir, $top_builddir (absolute) and
+# $sanitizer ("no", or the list: slow tests do less then).
 #
 # check-valgrind runs the programs of TESTS, not the scripts, under valgrind.
 # check-long runs what a folder names in LONG_TESTS, with SEEDS=N in the environment.
@@ -26,9 +27,9 @@ AM_TESTS_ENVIRONMENT = \
 	CK_TAP_LOG_FILE_NAME=-; CK_VERBOSITY=silent; CK_DEFAULT_TIMEOUT=60; \
 	srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; \
 	top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; \
-	CC='$(CC)'; CXX='$(CXX)'; CFLAGS='$(CFLAGS)'; \
+	sanitizer='$(enable_sanitizer)'; CC='$(CC)'; CXX='$(CXX)'; CFLAGS='$(CFLAGS)'; \
 	export CK_TAP_LOG_FILE_NAME CK_VERBOSITY CK_DEFAULT_TIMEOUT \
-	  srcdir builddir top_srcdir top_builddir CC CXX CFLAGS;
+	  srcdir builddir top_srcdir top_builddir sanitizer CC CXX CFLAGS;
 
 check-valgrind-local:
 	@progs='$(filter-out %.sh,$(TESTS))'; test -z "$$progs" || \

@@ -94,6 +94,8 @@ static void land(struct rdisk_core *core)
 {
   struct interval *interval = core->sealed;
 
+  for (struct buf *buf = interval->dirty.first; buf; buf = buf->next)
+    buf->place = ab_go_home(core, buf->unit);
   take_over(core, interval);
   land_bufs(core, interval);
   core->sealed = NULL;

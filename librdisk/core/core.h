@@ -327,6 +327,10 @@ bool ab_sealed_range(struct rdisk_core *core, uint64_t first, uint64_t count);
 typedef int ab_gather_fn(void *opaque, const struct entry *entry);
 int ab_gather(struct rdisk_core *core, struct interval *interval, ab_gather_fn *gather,
               void *opaque);
+/* Where a unit of the sealed interval will live if its data goes through the log;
+ * make it so, once the record is durable and before ab_commit. */
+bool ab_home_at_b(struct rdisk_core *core, uint64_t unit);
+uint64_t ab_go_home(struct rdisk_core *core, uint64_t unit);
 void ab_commit(struct rdisk_core *core, struct interval *interval);
 void ab_revert(struct rdisk_core *core, struct interval *interval);
 void ab_apply(struct rdisk_core *core, struct node *leaf, const struct entry *entry);

@@ -32,7 +32,7 @@ static uint64_t own_sum(const unsigned char *page, size_t bytes, const unsigned 
 
 static uint64_t default_log_bytes(uint64_t size_bytes)
 {
-  uint64_t bytes = size_bytes / 64;
+  uint64_t bytes = size_bytes / 16;
 
   if (bytes < (UINT64_C(1) << 20))
     return UINT64_C(1) << 20;

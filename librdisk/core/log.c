@@ -50,7 +50,7 @@ static int gather(void *opaque, const struct entry *found)
 
   if (entry.kind != ENTRY_ZERO) {
     if (is_inline(b, found, &buf))
-      entry.kind = entry.kind == ENTRY_A ? ENTRY_INLINE_A : ENTRY_INLINE_B;
+      entry.kind = ab_home_at_b(b->core, entry.first) ? ENTRY_INLINE_B : ENTRY_INLINE_A;
     else if (b->verify)
       CORE_INVARIANT(buf && buf->state == BUF_WRITTEN);
   }

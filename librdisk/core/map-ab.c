@@ -236,6 +236,31 @@ int ab_gather(struct rdisk_core *core, struct interval *interval, ab_gather_fn *
   return 0;
 }
 
+/* Data that goes through the log can come home to the place of the version that
+ * it replaces: that is free once the record is durable (D4), and a map that does
+ * not change need not be written. */
+static bool logged_at_b(struct rdisk_core *core, struct node *leaf, uint64_t i)
+{
+  if (bit(leaf->page + map_words(core), i))
+    return bit(leaf->page, i);
+  return bit(map_plane(core, leaf, CURRENT_BLOCK), i);
+}
+
+bool ab_home_at_b(struct rdisk_core *core, uint64_t unit)
+{
+  return logged_at_b(core, map_leaf(core, unit), unit % core->map.leaf_units);
+}
+
+uint64_t ab_go_home(struct rdisk_core *core, uint64_t unit)
+{
+  struct node *leaf = map_leaf(core, unit);
+  uint64_t i = unit % core->map.leaf_units;
+  bool b = logged_at_b(core, leaf, i);
+
+  set_bit(map_plane(core, leaf, CURRENT_BLOCK), i, b);
+  return core_place(core, unit, b);
+}
+
 static void want_discards(struct rdisk_core *core, struct node *leaf)
 {
   if (leaf->has_discards)
@@ -253,20 +278,24 @@ static void commit_leaf(struct rdisk_core *core, struct interval *interval, stru
   const uint64_t *current = map_plane(core, leaf, CURRENT_BLOCK);
   const uint64_t *mapped = map_plane(core, leaf, MAPPED);
   uint64_t *discard = map_plane(core, leaf, DISCARD);
-  uint64_t given = 0;
+  uint64_t given = 0, changed = 0;
 
   for (uint64_t w = 0; w < words; w++) {
     uint64_t mask = written[w];
+    uint64_t turned = (leaf->page[w] ^ current[w]) & mask;
+    uint64_t remapped = (leaf->page[words + w] ^ mapped[w]) & mask;
 
-    leaf->page[w] = (leaf->page[w] & ~mask) | (current[w] & mask);
-    leaf->page[words + w] = (leaf->page[words + w] & ~mask) | (mapped[w] & mask);
+    leaf->page[w] ^= turned;
+    leaf->page[words + w] ^= remapped;
+    changed |= turned | remapped;
     discard[w] |= mask & ~mapped[w];
     given |= mask & ~mapped[w];
     written[w] = 0;
   }
   if (given)
     want_discards(core, leaf);
-  map_mark_dirty(core, leaf);
+  if (changed)
+    map_mark_dirty(core, leaf);
 }
 
 void ab_commit(struct rdisk_core *core, struct interval *interval)

@@ -15,12 +15,12 @@
  */
 #include "core.h"
 
-enum { INLINED_MAX = 2048 }; /* units a recovery may find in the log */
+enum { INLINED_MAX = 16 << 20 }; /* bytes of data that a recovery may find in the log */
 
 bool root_due(const struct rdisk_core *core)
 {
-  return core->log_waiting > 0 || core->head - core->newest.position > core->log_atoms / 4 ||
-         core->replays > 65536 || core->inlined > INLINED_MAX;
+  return core->log_waiting > 0 || core->head - core->newest.position > core->log_atoms * 3 / 8 ||
+         core->replays > 65536 || core->inlined * core->sb.unit_bytes > INLINED_MAX;
 }
 
 /* ---- moving logged data home ---------------------------------------------------- */

@@ -22,7 +22,7 @@ static uint64_t suffix_factor(const char *suffix)
   if (*suffix == '\0' || strcasecmp(suffix, "B") == 0)
     return 1;
   letter = strchr(letters, *suffix & ~0x20);
-  if (letter == NULL)
+  if (letter == NULL || *letter == '\0') /* a blank would find the string's end */
     return 0;
   if (suffix[1] == '\0' || strcasecmp(suffix + 1, "iB") == 0)
     base = 1024;
