@@ -93,7 +93,8 @@ static int tick(struct check *c, uint64_t pages)
   return 0;
 }
 
-/* Load the leaf of UNIT, whatever is wrong with its pages; *next: where to go on. */
+/* Load the leaf of UNIT, whatever is wrong with its pages; *next: where to go on.  A
+ * damaged page is one finding, however many leaves are below it. */
 static int visit(struct rdisk_core *core, uint64_t unit, uint64_t *next)
 {
   int code;
@@ -101,7 +102,7 @@ static int visit(struct rdisk_core *core, uint64_t unit, uint64_t *next)
   core_lock(core);
   code = map_load(core, unit, unit, MAP_READ);
   *next = (unit / core->map.leaf_units + 1) * core->map.leaf_units;
-  if (!code && !map_leaf(core, unit))
+  if (!map_leaf(core, unit))
     *next = map_skip(core, unit);
   core_unlock(core);
   return code;
