@@ -54,7 +54,7 @@ bool superblock_geometry(struct superblock *sb)
     return false;
   sb->unit_bytes = sb->block_bytes > sb->atom_bytes ? sb->block_bytes : sb->atom_bytes;
   units = superblock_units(sb);
-  stripe = (UINT64_C(8) << 20) / sb->unit_bytes;
+  stripe = FORMAT_STRIPE / sb->unit_bytes;
   sb->stripe_units = (uint32_t)(stripe < units ? stripe : units);
   if (sb->log_bytes == 0)
     sb->log_bytes = default_log_bytes(sb->size_bytes);

@@ -38,6 +38,9 @@ enum {
   FORMAT_LABEL = 64
 };
 
+/* Long, because a host that reads ahead past the end of an a-run reads what nobody
+ * wants; short, because the way from a to b should be. */
+#define FORMAT_STRIPE (UINT64_C(256) << 20)
 #define FORMAT_SIZE_MAX (UINT64_C(1) << 52) /* 4 PiB: of the disk */
 
 static inline uint64_t format_divide_up(uint64_t a, uint64_t b)
