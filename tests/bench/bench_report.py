@@ -85,6 +85,8 @@ def print_all(report, out):
         print_rows(section["title"], section["rows"], out)
         print_extras(section["rows"], out)
         print_checks(section["checks"], out)
+    if about["others_worst"] is None:
+        return
     print("CPU used by other programs during the runs: median %.0f %%, worst %.0f %% of one CPU"
           % (about["others_median"], about["others_worst"]), file=out)
 
