@@ -231,6 +231,13 @@ void root_encode(const struct superblock *sb, const struct root *root,
   put_le64(page + 8, own_sum(page, FORMAT_ROOT_BYTES, sb->store_id));
 }
 
+static bool counters_sound(const struct root *root)
+{
+  return root->generation < FORMAT_COUNTER_MAX && root->epoch < FORMAT_COUNTER_MAX &&
+         root->sequence <= root->vouched && root->vouched < FORMAT_COUNTER_MAX &&
+         root->position < FORMAT_COUNTER_MAX && root->checkpoint < FORMAT_COUNTER_MAX;
+}
+
 bool root_decode(const struct superblock *sb, unsigned slot, struct root *root,
                  const unsigned char page[FORMAT_ROOT_BYTES])
 {
@@ -247,7 +254,7 @@ bool root_decode(const struct superblock *sb, unsigned slot, struct root *root,
   root->time_s = get_le64(page + 88);
   root->top = get_le64(page + 96);
   root->flags = get_le32(page + 104);
-  return (root->generation & 1) == slot && root->vouched >= root->sequence;
+  return (root->generation & 1) == slot && counters_sound(root);
 }
 
 /* ---- log records -------------------------------------------------------- */

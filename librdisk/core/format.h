@@ -42,6 +42,9 @@ enum {
  * wants; short, because the way from a to b should be. */
 #define FORMAT_STRIPE (UINT64_C(256) << 20)
 #define FORMAT_SIZE_MAX (UINT64_C(1) << 52) /* 4 PiB: of the disk */
+/* No counter (sequence, position, epoch, ...) of an honest store comes near this; a
+ * forged one that did would overflow. */
+#define FORMAT_COUNTER_MAX (UINT64_C(1) << 60)
 
 static inline uint64_t format_divide_up(uint64_t a, uint64_t b)
 {

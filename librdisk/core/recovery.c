@@ -293,7 +293,8 @@ static int accept_record(struct walk *w, const struct record *record, unsigned c
 
   if (code)
     return code;
-  if (record->previous != core->chain || record->epoch < core->epoch)
+  if (record->previous != core->chain || record->epoch < core->epoch ||
+      record->epoch >= FORMAT_COUNTER_MAX || record->checkpoint - core->checkpoint > 1)
     return damaged_record(core, record->position, "does not follow the one before it");
   if (!entries_sound(core, record, bytes))
     return damaged_record(core, record->position, "has entries that cannot be");
