@@ -63,8 +63,10 @@ static void land_bufs(struct rdisk_core *core, struct interval *interval)
 {
   struct buf *buf;
 
+  core->releasing = true; /* commit_one wakes */
   while ((buf = interval->others.last))
     buf_drop(core, buf);
+  core->releasing = false;
   while ((buf = interval->dirty.first)) {
     interval->unwritten--;
     buf->state = BUF_LOGGED;

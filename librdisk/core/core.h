@@ -169,6 +169,7 @@ struct rdisk_core {
   struct buf **hash;
   uint64_t hash_size; /* a power of two */
   struct space_waiter *space_first, **space_last;
+  bool releasing; /* many buffers at once: wake who waits for them at the end */
   bool no_space; /* the device had no room for a write: tell, retry, lose nothing */
   uint64_t stamp;
   uint64_t unit_stamp[STAMP_SLOTS]; /* newest acceptance, by unit mod slots */
@@ -279,6 +280,7 @@ void pool_destroy(struct rdisk_core *core);
 int pool_take(struct rdisk_core *core, uint64_t count, struct buf **chain);
 struct buf *pool_extra(struct rdisk_core *core); /* one more than the pool has; NULL: no memory */
 void pool_give(struct rdisk_core *core, struct buf *chain); /* unused ones back */
+void pool_wake(struct rdisk_core *core); /* if buffers are free for who waits */
 struct buf *pool_newest(struct rdisk_core *core, uint64_t unit);
 struct buf *pool_find(struct rdisk_core *core, uint64_t unit, uint64_t interval);
 bool pool_unit_in_flight(struct rdisk_core *core, uint64_t unit);

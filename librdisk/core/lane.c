@@ -74,6 +74,7 @@ void lane_run(struct rdisk_core *core, struct lane *lane, unsigned count, unsign
   done = lane->busy ? core->io->ops->reap(lane->queue, lane->batch, lane->depth, min) : 0;
   core_lock(core);
   lane->busy -= done;
+  core->releasing = true;
   for (unsigned i = 0; i < done; i++) {
     struct transfer *transfer = lane->batch[i]->owner;
 
@@ -84,5 +85,12 @@ void lane_run(struct rdisk_core *core, struct lane *lane, unsigned count, unsign
     else if (transfer->iocb.result)
       core_fail(core, transfer->iocb.result, "write of a map page", transfer->iocb.offset);
     transfer_put(lane, transfer);
+  }
+  core->releasing = false;
+  if (done > 0) {
+    if (core->no_space)
+      core_wake(core, RDISK_CHANNEL_SPACE);
+    pool_wake(core);
+    writeback_unblock(core);
   }
 }

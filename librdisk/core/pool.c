@@ -80,22 +80,54 @@ static void pop(struct rdisk_core *core, uint64_t count, struct buf **chain)
   *chain = NULL;
 }
 
-static bool hopeless(struct rdisk_core *core)
+static void release(struct rdisk_core *core, struct buf *buf)
 {
-  return core->failed || (core->no_space && core->background.busy == 0);
+  if (buf->extra) {
+    core_release(&core->env, buf->data, core->sb.unit_bytes);
+    core_release(&core->env, buf, sizeof *buf);
+    return;
+  }
+  buf->state = BUF_FREE;
+  buf->dead = buf->superseded = false;
+  buf->chain = core->free_bufs;
+  core->free_bufs = buf;
+  core->free_count++;
+  if (!core->releasing)
+    pool_wake(core);
+}
+
+void pool_wake(struct rdisk_core *core)
+{
+  if (core->space_first && core->free_count >= core->space_first->count)
+    core_wake(core, RDISK_CHANNEL_SPACE);
+}
+
+/* First come, first served; those whose turn it is can all go at once. */
+static bool served(const struct rdisk_core *core, const struct space_waiter *me)
+{
+  uint64_t before = 0;
+
+  for (const struct space_waiter *w = core->space_first; w != me; w = w->next)
+    before += w->count;
+  return before + me->count <= core->free_count;
 }
 
 static int wait_for_space(struct rdisk_core *core, uint64_t count)
 {
   struct space_waiter me = { NULL, count };
+  bool retried = false;
   int code = 0;
 
   *core->space_last = &me;
   core->space_last = &me.next;
   core->stats.writer_waits++;
-  while (!code && (core->space_first != &me || core->free_count < count)) {
-    if (hopeless(core)) {
-      code = core->failed ? core->failed : RDISK_ENOSPC;
+  while (!code && !served(core, &me)) {
+    if (core->failed) {
+      code = core->failed;
+    } else if (core->no_space && core->background.busy == 0) {
+      code = retried ? RDISK_ENOSPC : 0; /* room may have been made meanwhile */
+      core->no_space = retried;
+      retried = true;
     } else if (core->sealed && !core->committing) {
       code = commit_one(core); /* left over for want of room: it holds buffers */
     } else {
@@ -110,7 +142,8 @@ static int wait_for_space(struct rdisk_core *core, uint64_t count)
         core->space_last = at;
       break;
     }
-  core_wake(core, RDISK_CHANNEL_SPACE);
+  if (code)
+    core_wake(core, RDISK_CHANNEL_SPACE); /* those behind move up */
   return code;
 }
 
@@ -120,12 +153,10 @@ int pool_take(struct rdisk_core *core, uint64_t count, struct buf **chain)
   if (core->space_first || core->free_count < count) {
     int code = wait_for_space(core, count);
 
-    if (code == RDISK_ENOSPC) {
-      core_kick(core); /* tries again: room may have been made meanwhile */
+    if (code == RDISK_ENOSPC)
       return core_error(&core->env, code,
                         "write: the device that holds the store is full; make room there and "
                         "try again");
-    }
     if (code)
       return core->failed ? core_writable(core, "write") : code;
   }
@@ -146,22 +177,6 @@ struct buf *pool_extra(struct rdisk_core *core)
     return NULL;
   }
   return buf;
-}
-
-static void release(struct rdisk_core *core, struct buf *buf)
-{
-  if (buf->extra) {
-    core_release(&core->env, buf->data, core->sb.unit_bytes);
-    core_release(&core->env, buf, sizeof *buf);
-    return;
-  }
-  buf->state = BUF_FREE;
-  buf->dead = buf->superseded = false;
-  buf->chain = core->free_bufs;
-  core->free_bufs = buf;
-  core->free_count++;
-  if (core->space_first)
-    core_wake(core, RDISK_CHANNEL_SPACE);
 }
 
 void pool_give(struct rdisk_core *core, struct buf *chain)

@@ -201,8 +201,6 @@ void writeback_done(struct rdisk_core *core, struct transfer *transfer)
   }
   if (code && code != RDISK_ENOSPC)
     core_fail(core, code, "write of data", transfer->iocb.offset);
-  writeback_unblock(core);
-  core_wake(core, RDISK_CHANNEL_SPACE);
 }
 
 void writeback_unblock(struct rdisk_core *core)
