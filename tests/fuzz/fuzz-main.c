@@ -4,8 +4,8 @@
  *   fuzz-X FILE...                          run these inputs
  *   fuzz-X --seed S --seeds N FILE...       then N mutations of them, from seed S on
  *
- * A fault aborts; what was being run is told first, and kept if it is a mutation.  Each input has ten
- * seconds, so that a loop without an end is a fault, too.
+ * A fault aborts; what was being run is told first, and kept if it is a mutation.
+ * Each input has ten seconds, so that a loop without an end is a fault, too.
  */
 #include "config.h"
 

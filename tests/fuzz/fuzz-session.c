@@ -12,7 +12,13 @@
 
 #include "fuzz-session.h"
 
-enum { KNOWN_MAX = 256, STEPS_MAX = 60, READ_MAX = 128 << 10, EXTENTS_MAX = 32, WRITE_UNITS_MAX = 40 };
+enum {
+  KNOWN_MAX = 256,
+  STEPS_MAX = 60,
+  READ_MAX = 128 << 10,
+  EXTENTS_MAX = 32,
+  WRITE_UNITS_MAX = 40
+};
 
 struct known {
   uint64_t unit;
@@ -308,7 +314,7 @@ static int step(struct session *s)
   return 0;
 }
 
-/* ---- sessions --------------------------------------------------------------------------------- */
+/* ---- sessions ----------------------------------------------------------------------------- */
 
 static void session_start(struct session *s, struct fuzz_env *env, struct fuzz_device *device,
                           struct fuzz_input *in)
