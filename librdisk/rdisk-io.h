@@ -6,9 +6,10 @@
  * driver in the kernel's user land.  Freestanding.
  *
  * Contract.
- *  - Offsets and lengths of the core's transfers are multiples of unit_bytes
- *    and its buffers are aligned to it, except reads made for a caller's
- *    buffer: those have the caller's alignment, and a backend must take them.
+ *  - Offsets and lengths of the core's writes are multiples of unit_bytes, and
+ *    its buffers are aligned to 4096.  Reads of superblock and roots are 4096
+ *    bytes, reads made for a caller's buffer have the caller's alignment: a
+ *    backend must take both.
  *  - A write is durable when a flush that began after the write completed has
  *    returned 0.  Before that any unit of it may be lost, kept or garbage, in
  *    any order with other writes.

@@ -36,7 +36,7 @@ static bool one_round(struct rdisk_core *core)
   if (core->discards)
     more = discard_round(core) || more;
   if (root_due(core) && !core->rooting && !core->failed)
-    more = root_write(core, &core->background, 0) == 0 || more;
+    more = root_write(core, &core->background, 0, NULL) == 0 || more;
   return more;
 }
 

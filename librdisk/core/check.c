@@ -108,6 +108,21 @@ static int visit(struct rdisk_core *core, uint64_t unit, uint64_t *next)
   return code;
 }
 
+/* Both copies are written once and never again, so one that is not good is
+ * damaged, whatever happened since. */
+static void check_superblocks(struct check *c, struct rdisk_core *core)
+{
+  for (unsigned i = 0; i < 2; i++) {
+    struct superblock sb;
+    int code = device_read(core, core->pages, FORMAT_SB_BYTES, i * (uint64_t)FORMAT_SECTION,
+                           RDISK_IO_UNCACHED);
+
+    if (code || superblock_decode(&sb, core->pages) != SB_GOOD)
+      core_error(&c->env, RDISK_EDAMAGED, "the superblock at offset %u is damaged (D5)",
+                 i * (uint64_t)FORMAT_SECTION);
+  }
+}
+
 static int check_map(struct check *c, struct rdisk_core *core)
 {
   uint64_t unit = 0, next;
@@ -137,6 +152,7 @@ int rdisk_core_check(const struct rdisk_env *env, struct rdisk_io *io,
   code = rdisk_core_open(&c.env, io, &options, &core);
   if (code)
     return code;
+  check_superblocks(&c, core);
   code = check_map(&c, core);
   rdisk_core_close(core, true);
   return code ? code : c.findings ? RDISK_EDAMAGED : 0;

@@ -127,21 +127,39 @@ static int finish_data(struct rdisk_core *core, struct interval *interval, bool 
   return core->failed;
 }
 
+/* Room for the map pages that it changes, while nothing is decided yet. */
+static int reserve_map(struct rdisk_core *core, const struct interval *interval)
+{
+  int code = 0;
+
+  if (!core->io->reserves || (core->sb.flags & SB_KEEP_SPACE))
+    return 0;
+  for (struct node *leaf = interval->touched; leaf && !code;
+       leaf = leaf->touched_next[interval->number & 1]) {
+    uint64_t first = map_page_offset(&core->sb, &core->map, 0, leaf->index, 1);
+
+    core_unlock(core);
+    code = device_simple(core, RDISK_IO_RESERVE, first, FORMAT_PLACES * core->sb.atom_bytes);
+    core_lock(core);
+  }
+  return code;
+}
+
 static int commit_by_root(struct rdisk_core *core, struct interval *interval)
 {
   int code;
 
+  code = reserve_map(core, interval);
+  if (code)
+    return code;
   while (core->rooting)
     core_wait(core, RDISK_CHANNEL_COMMIT);
-  CORE_INVARIANT(interval->number == core->checkpoint + 1);
-  take_over(core, interval); /* nothing but the roots below looks at it before it is durable */
-  core->checkpoint = interval->number;
-  core->time_s = core->env.time_s ? core->env.time_s(core->env.opaque) : 0;
-  /* Both slots: a lone newest root that is damaged later would fall back to the
-   * checkpoint before without a trace (D5).  The first one is the commit point. */
-  code = root_write(core, &core->commit, 0);
+  ab_merge(core, interval); /* the interval stays sealed: nobody may use what it replaces */
+  code = root_write(core, &core->commit, 0, interval); /* <- the commit point */
+  /* The other slot too: a lone newest root that is damaged later would leave the
+   * older one, from which no record leads here (D5). */
   if (!code)
-    code = root_write(core, &core->commit, 0);
+    code = root_write(core, &core->commit, 0, NULL);
   if (code && !core->failed)
     core_fail(core, code, "commit by a root", 0);
   core->stats.commits_root++;
@@ -342,6 +360,8 @@ static int drain(struct rdisk_core *core)
   while (!code && unwritten_before(core, until)) {
     if (core->sealed && !core->committing) { /* left over for want of room */
       code = commit_one(core);
+    } else if (core->open->dirty.count == 0 && core->open->held.count > 0) {
+      core_wait(core, RDISK_CHANNEL_COMMIT); /* they get their places when it has landed */
     } else {
       core->drain_wanted = true;
       core_kick(core);

@@ -93,6 +93,7 @@ enum plane {
   CURRENTLY_WRITTEN,  /* by the interval of even number (the paper's bitmap) */
   CURRENTLY_WRITTEN1, /* of odd number */
   DISCARD,            /* committed as zero; its places may be given back */
+  KEEP,               /* zeroed by an interval that keeps the space */
   LIVE_PLANES
 };
 
@@ -136,6 +137,7 @@ struct lane { /* a queue of the device, used by one thread at a time */
   struct rdisk_iovec *iovs;
   struct rdisk_iocb **batch;
   unsigned depth, iov_max, busy;
+  int page_error; /* of the map pages it wrote for a root: RDISK_ENOSPC or 0 */
 };
 
 struct reader { /* a read of places under way (D4: "no I/O on it is pending") */
@@ -171,6 +173,7 @@ struct rdisk_core {
   struct space_waiter *space_first, **space_last;
   bool releasing; /* many buffers at once: wake who waits for them at the end */
   bool no_space; /* the device had no room for a write: tell, retry, lose nothing */
+  uint64_t landings; /* buffers written so far */
   uint64_t stamp;
   uint64_t unit_stamp[STAMP_SLOTS]; /* newest acceptance, by unit mod slots */
   uint64_t chunk_units;             /* a request up to this is accepted in one piece */
@@ -324,7 +327,7 @@ bool ab_sealed(struct rdisk_core *core, uint64_t unit);
 bool ab_written(struct rdisk_core *core, const struct interval *interval, uint64_t unit);
 uint64_t ab_write(struct rdisk_core *core, uint64_t unit); /* returns the place */
 uint64_t ab_next_place(struct rdisk_core *core, uint64_t unit); /* what ab_write would choose */
-void ab_zero(struct rdisk_core *core, uint64_t first, uint64_t count);
+void ab_zero(struct rdisk_core *core, uint64_t first, uint64_t count, bool keep_space);
 bool ab_sealed_range(struct rdisk_core *core, uint64_t first, uint64_t count);
 typedef int ab_gather_fn(void *opaque, const struct entry *entry);
 int ab_gather(struct rdisk_core *core, struct interval *interval, ab_gather_fn *gather,
@@ -333,6 +336,8 @@ int ab_gather(struct rdisk_core *core, struct interval *interval, ab_gather_fn *
  * make it so, once the record is durable and before ab_commit. */
 bool ab_home_at_b(struct rdisk_core *core, uint64_t unit);
 uint64_t ab_go_home(struct rdisk_core *core, uint64_t unit);
+/* Its changes into the committed planes, ahead of a root that commits it. */
+void ab_merge(struct rdisk_core *core, const struct interval *interval);
 void ab_commit(struct rdisk_core *core, struct interval *interval);
 void ab_revert(struct rdisk_core *core, struct interval *interval);
 void ab_apply(struct rdisk_core *core, struct node *leaf, const struct entry *entry);
@@ -389,7 +394,9 @@ int commit_one(struct rdisk_core *core);
 
 /* root.c */
 bool root_due(const struct rdisk_core *core);
-int root_write(struct rdisk_core *core, struct lane *lane, uint32_t flags);
+/* With INTERVAL, which has been merged: the root is its commit. */
+int root_write(struct rdisk_core *core, struct lane *lane, uint32_t flags,
+               const struct interval *interval);
 bool home_due(const struct rdisk_core *core);
 /* Move logged data home; one round.  As writeback_round. */
 bool home_round(struct rdisk_core *core, struct lane *lane);

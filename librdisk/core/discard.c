@@ -8,6 +8,8 @@
  */
 #include "core.h"
 
+enum { RUNS_A_ROUND = 16 }; /* so that what else is under way gets its turn */
+
 struct run {
   uint64_t first, count;
 };
@@ -78,6 +80,15 @@ static void discard(struct rdisk_core *core, const struct run *run)
   writeback_unblock(core);
 }
 
+static void want_again(struct rdisk_core *core, struct node *leaf)
+{
+  if (leaf->has_discards)
+    return;
+  leaf->has_discards = true;
+  leaf->discard_next = core->discards;
+  core->discards = leaf;
+}
+
 bool discard_round(struct rdisk_core *core)
 {
   bool give = core->io->discards && !(core->sb.flags & SB_KEEP_SPACE);
@@ -85,6 +96,7 @@ bool discard_round(struct rdisk_core *core)
   struct run run = { 0, 0 };
   uint64_t i = 0;
   bool left = false;
+  unsigned told = 0;
 
   if (!leaf)
     return false;
@@ -96,15 +108,17 @@ bool discard_round(struct rdisk_core *core)
       left = core->blocked = true;
       continue;
     }
+    if (told == RUNS_A_ROUND) {
+      want_again(core, leaf);
+      return true;
+    }
     clear_bits(core, leaf, &run);
-    if (give)
+    if (give) {
       discard(core, &run);
+      told++;
+    }
   }
-  if (left && !leaf->has_discards) { /* to the end, and not in this round again */
-    leaf->has_discards = true;
-    leaf->discard_next = core->discards;
-    core->discards = leaf;
-    return false;
-  }
-  return true;
+  if (left) /* a kick will say when to try again */
+    want_again(core, leaf);
+  return !left;
 }

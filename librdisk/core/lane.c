@@ -81,7 +81,7 @@ void lane_run(struct rdisk_core *core, struct lane *lane, unsigned count, unsign
     if (transfer->bufs)
       writeback_done(core, transfer);
     else if (transfer->iocb.result == RDISK_ENOSPC)
-      core->root_error = RDISK_ENOSPC;
+      lane->page_error = RDISK_ENOSPC;
     else if (transfer->iocb.result)
       core_fail(core, transfer->iocb.result, "write of a map page", transfer->iocb.offset);
     transfer_put(lane, transfer);

@@ -160,6 +160,8 @@ int log_append(struct rdisk_core *core, struct record *record)
   code = device_write(core, core->record, (size_t)record->atoms * core->sb.atom_bytes, offset);
   core_lock(core);
   core->stats.log_write_bytes += (uint64_t)record->atoms * core->sb.atom_bytes;
+  if (code == RDISK_ENOSPC)
+    return code; /* a host that copies on write; the interval stays sealed */
   if (code)
     core_fail(core, code, "write of a log record", offset);
   return device_flush(core, "flush of a log record");

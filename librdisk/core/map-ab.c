@@ -163,8 +163,10 @@ uint64_t ab_next_place(struct rdisk_core *core, uint64_t unit)
   return core_place(core, unit, b != turn);
 }
 
-static void zero_word(struct rdisk_core *core, struct node *leaf, uint64_t w, uint64_t mask)
+static void zero_word(struct rdisk_core *core, struct node *leaf, uint64_t w, uint64_t mask,
+                      bool keep_space)
 {
+  uint64_t *keep = map_plane(core, leaf, KEEP) + w;
   uint64_t *current = map_plane(core, leaf, CURRENT_BLOCK) + w;
   uint64_t *mapped = map_plane(core, leaf, MAPPED) + w;
   uint64_t *written = map_plane(core, leaf, written_plane(core->open)) + w;
@@ -173,9 +175,10 @@ static void zero_word(struct rdisk_core *core, struct node *leaf, uint64_t w, ui
   *current ^= gone & ~*written;
   *written |= gone;
   *mapped &= ~gone;
+  *keep = keep_space ? *keep | gone : *keep & ~mask;
 }
 
-void ab_zero(struct rdisk_core *core, uint64_t first, uint64_t count)
+void ab_zero(struct rdisk_core *core, uint64_t first, uint64_t count, bool keep_space)
 {
   uint64_t lu = core->map.leaf_units, end = first + count;
 
@@ -184,11 +187,11 @@ void ab_zero(struct rdisk_core *core, uint64_t first, uint64_t count)
     uint64_t next = leaf ? (leaf->index + 1) * lu : map_skip(core, unit);
     uint64_t from = unit % lu, to;
 
-    if (leaf) {
+    if (leaf && leaf->live) { /* one that came without planes since the load is all zero */
       to = end < next ? end - leaf->index * lu : lu;
       touch(core, leaf);
       for (uint64_t w = from / 64; w * 64 < to; w++)
-        zero_word(core, leaf, w, word_mask(w, from, to));
+        zero_word(core, leaf, w, word_mask(w, from, to), keep_space);
     }
     unit = next;
   }
@@ -271,6 +274,23 @@ static void want_discards(struct rdisk_core *core, struct node *leaf)
 }
 
 /* Take the interval's version of each unit over into the committed planes. */
+void ab_merge(struct rdisk_core *core, const struct interval *interval)
+{
+  uint64_t words = map_words(core);
+
+  for (struct node *leaf = interval->touched; leaf;
+       leaf = leaf->touched_next[interval->number & 1]) {
+    const uint64_t *written = map_plane(core, leaf, written_plane(interval));
+
+    for (uint64_t w = 0; w < words; w++) {
+      leaf->page[w] ^= (leaf->page[w] ^ map_plane(core, leaf, CURRENT_BLOCK)[w]) & written[w];
+      leaf->page[words + w] ^=
+        (leaf->page[words + w] ^ map_plane(core, leaf, MAPPED)[w]) & written[w];
+    }
+    map_mark_dirty(core, leaf);
+  }
+}
+
 static void commit_leaf(struct rdisk_core *core, struct interval *interval, struct node *leaf)
 {
   uint64_t words = map_words(core);
@@ -278,6 +298,7 @@ static void commit_leaf(struct rdisk_core *core, struct interval *interval, stru
   const uint64_t *current = map_plane(core, leaf, CURRENT_BLOCK);
   const uint64_t *mapped = map_plane(core, leaf, MAPPED);
   uint64_t *discard = map_plane(core, leaf, DISCARD);
+  uint64_t *keep = map_plane(core, leaf, KEEP);
   uint64_t given = 0, changed = 0;
 
   for (uint64_t w = 0; w < words; w++) {
@@ -288,8 +309,9 @@ static void commit_leaf(struct rdisk_core *core, struct interval *interval, stru
     leaf->page[w] ^= turned;
     leaf->page[words + w] ^= remapped;
     changed |= turned | remapped;
-    discard[w] |= mask & ~mapped[w];
-    given |= mask & ~mapped[w];
+    discard[w] |= mask & ~mapped[w] & ~keep[w];
+    given |= mask & ~mapped[w] & ~keep[w];
+    keep[w] &= ~mask;
     written[w] = 0;
   }
   if (given)

@@ -73,7 +73,7 @@ static int begin_epoch(struct rdisk_core *core)
   if (!log_has_room(core, record_atoms(&core->sb, 0, 0)))
     code = map_load_dirty(core); /* a store that must be refused is not written to (D5) */
   while (!code && !log_has_room(core, record_atoms(&core->sb, 0, 0)))
-    code = root_write(core, &core->background, 0);
+    code = root_write(core, &core->background, 0, NULL);
   if (!code)
     code = log_write_empty(core);
   if (code)
@@ -156,7 +156,7 @@ int rdisk_core_close(struct rdisk_core *core, bool abandon)
   core_lock(core);
   settle(core);
   if (!core->read_only && !abandon)
-    code = core->failed ? core->failed : root_write(core, &core->background, ROOT_CLEAN);
+    code = core->failed ? core->failed : root_write(core, &core->background, ROOT_CLEAN, NULL);
   settle(core);
   core_unlock(core);
   destroy(core);

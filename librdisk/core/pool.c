@@ -115,6 +115,7 @@ static bool served(const struct rdisk_core *core, const struct space_waiter *me)
 static int wait_for_space(struct rdisk_core *core, uint64_t count)
 {
   struct space_waiter me = { NULL, count };
+  uint64_t landings = 0;
   bool retried = false;
   int code = 0;
 
@@ -124,13 +125,16 @@ static int wait_for_space(struct rdisk_core *core, uint64_t count)
   while (!code && !served(core, &me)) {
     if (core->failed) {
       code = core->failed;
-    } else if (core->no_space && core->background.busy == 0) {
-      code = retried ? RDISK_ENOSPC : 0; /* room may have been made meanwhile */
-      core->no_space = retried;
-      retried = true;
+    } else if (core->no_space && core->background.busy == 0 && retried &&
+               landings == core->landings) {
+      code = RDISK_ENOSPC; /* all was tried again, and nothing could be written */
     } else if (core->sealed && !core->committing) {
       code = commit_one(core); /* left over for want of room: it holds buffers */
     } else {
+      retried = core->no_space;
+      landings = core->landings;
+      if (core->background.busy == 0)
+        core->no_space = false;
       core_kick(core);
       core_wait(core, RDISK_CHANNEL_SPACE);
     }

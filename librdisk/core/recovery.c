@@ -94,7 +94,11 @@ int recovery_superblock(const struct rdisk_env *env, struct rdisk_io *io,
   if (!page)
     return core_error(env, RDISK_ENOMEM, "open: no memory");
   code = read_copy(env, io, 0, page, sb, &state);
-  if (!code && io->size_bytes >= FORMAT_SECTION + FORMAT_SB_BYTES)
+  if (code == RDISK_EIO && !read_copy(env, io, FORMAT_SECTION, page, &other, &twin) &&
+      twin == SB_GOOD) {
+    state = SB_DAMAGED; /* the twin will do */
+    code = 0;
+  } else if (!code && io->size_bytes >= FORMAT_SECTION + FORMAT_SB_BYTES)
     code = read_copy(env, io, FORMAT_SECTION, page, &other, &twin);
   core_release(env, page, FORMAT_SB_BYTES);
   if (!code && twin == SB_GOOD && (state == SB_DAMAGED || state == SB_FOREIGN)) {
@@ -158,6 +162,8 @@ struct walk {
   bool has_last;            /* its bytes are in core->record */
   uint64_t position;        /* behind it */
   bool torn;
+  uint64_t torn_position;
+  bool torn_follows; /* the torn one was written after T: so T was durable */
 };
 
 static int window_read(struct walk *w, uint64_t position, uint32_t atoms)
@@ -323,12 +329,14 @@ static int next_record(struct walk *w, bool *found)
 
     if (code)
       return code;
-    if (state == RECORD_TORN && record.sequence == want)
+    if (state == RECORD_TORN && record.sequence == want) {
       w->torn = true;
-    if (state == RECORD_GOOD && record.sequence == want &&
-        log_fit(core, here, record.atoms) == candidates[i]) {
+      w->torn_position = candidates[i];
+      w->torn_follows = w->has_last && record.previous == w->last.sum;
+    }
+    if (state == RECORD_GOOD && record.sequence == want) {
       *found = true;
-      w->torn = false;
+      w->torn = w->torn_follows = false;
       return accept_record(w, &record, bytes);
     }
   }
@@ -401,13 +409,15 @@ static int verify_last(struct walk *w, bool *matches)
   return 0;
 }
 
-static void discarded(struct walk *w, uint64_t sequence, const char *why)
+/* The next record is written over what is left of this one (step 13). */
+static void discard_record(struct walk *w, uint64_t position, const char *why)
 {
   struct rdisk_core *core = w->core;
 
   core->discarded = 1;
+  core->head = position;
   core_log(&core->env, RDISK_LOG_WARNING,
-           "log record %u discarded: %s; the disk is as checkpoint %u left it", sequence, why,
+           "the last commit never ended, %s: the disk is as checkpoint %u left it", why,
            core->checkpoint);
 }
 
@@ -415,20 +425,21 @@ static int settle_last(struct walk *w)
 {
   struct rdisk_core *core = w->core;
   bool matches = true;
-  int code;
+  int code = 0;
 
-  if (w->torn)
-    discarded(w, w->last.sequence + w->has_last, "it is torn, so its commit never ended");
-  if (!w->has_last)
-    return 0;
-  if (w->last.class == RECORD_VERIFY && w->last.sequence > core->newest.vouched) {
+  if (w->has_last && w->last.class == RECORD_VERIFY && w->last.sequence > core->newest.vouched)
     code = verify_last(w, &matches);
-    if (code)
-      return code;
-  }
-  if (matches)
-    return apply_last(w);
-  discarded(w, w->last.sequence, "its data did not reach the disk, so its commit never ended");
+  if (!code && !matches && w->torn_follows)
+    code = damaged_record(core, w->last.position, "lists data that is damaged: the next commit "
+                                                  "had begun");
+  if (!code && w->has_last && matches)
+    code = apply_last(w);
+  if (code)
+    return code;
+  if (!matches)
+    discard_record(w, w->last.position, "since its data did not reach the disk");
+  else if (w->torn)
+    discard_record(w, w->torn_position, "since its record is torn");
   return 0;
 }
 

@@ -15,6 +15,8 @@
  */
 #include "core.h"
 
+#include "checksum.h"
+
 enum { INLINED_MAX = 16 << 20 }; /* bytes of data that a recovery may find in the log */
 
 bool root_due(const struct rdisk_core *core)
@@ -162,7 +164,7 @@ static int put_level(struct rooting *r, unsigned level)
     node = next;
   }
   write_batch(r);
-  return code ? code : core->failed ? core->failed : core->root_error;
+  return code ? code : core->failed ? core->failed : r->lane->page_error;
 }
 
 static int put_pages(struct rooting *r)
@@ -192,6 +194,8 @@ static int put_slot(struct rooting *r)
   core_unlock(core);
   code = device_write(core, core->pages, core_atom(core), offset);
   core_lock(core);
+  if (code == RDISK_ENOSPC)
+    return code;
   if (code)
     core_fail(core, code, "write of a root", offset);
   return device_flush(core, "flush of a root");
@@ -214,6 +218,18 @@ static void begin(struct rooting *r, uint32_t flags)
   };
 }
 
+/* A root that commits an interval takes a sequence number as a record would, so
+ * that an older root's log cannot be followed past it. */
+static void advance(struct rooting *r, const struct interval *interval)
+{
+  struct rdisk_core *core = r->core;
+
+  r->root.sequence++;
+  r->root.chain = checksum_fold(r->root.chain, r->root.generation);
+  r->root.checkpoint = interval->number;
+  r->root.time_s = core->env.time_s ? core->env.time_s(core->env.opaque) : 0;
+}
+
 static void counts_now(struct rooting *r, uint64_t replays, uint64_t inlined)
 {
   struct rdisk_core *core = r->core;
@@ -225,6 +241,12 @@ static void counts_now(struct rooting *r, uint64_t replays, uint64_t inlined)
   }
   core->older = core->newest;
   core->newest = r->root;
+  if (core->sequence < r->root.sequence) { /* it was a commit */
+    core->sequence = r->root.sequence;
+    core->chain = r->root.chain;
+    core->checkpoint = r->root.checkpoint;
+    core->time_s = r->root.time_s;
+  }
   core->replays -= replays;
   core->inlined -= inlined;
   if (r->root.vouched == core->sequence)
@@ -238,7 +260,8 @@ static void undo(struct rooting *r)
     map_mark_dirty(r->core, node);
 }
 
-int root_write(struct rdisk_core *core, struct lane *lane, uint32_t flags)
+int root_write(struct rdisk_core *core, struct lane *lane, uint32_t flags,
+               const struct interval *interval)
 {
   struct rooting r = { .core = core, .lane = lane };
   uint64_t replays = core->replays, inlined = core->inlined;
@@ -246,12 +269,14 @@ int root_write(struct rdisk_core *core, struct lane *lane, uint32_t flags)
 
   CORE_INVARIANT(!core->rooting);
   core->rooting = true;
-  core->root_error = 0;
+  lane->page_error = 0;
   begin(&r, flags);
-  code = move_home(core, lane, r.root.checkpoint);
+  if (interval)
+    advance(&r, interval);
+  code = move_home(core, lane, core->checkpoint);
   if (!code)
     code = put_pages(&r);
-  r.root.vouched = core->sequence;
+  r.root.vouched = interval ? r.root.sequence : core->sequence;
   if (!code)
     code = put_slot(&r);
   if (code)

@@ -258,16 +258,16 @@ static int write_large(const struct request *q, uint64_t first, uint64_t last)
 {
   struct rdisk_core *core = q->core;
   struct interval *interval;
-  int code = reserve(core, first, last);
+  int code;
 
-  while (!code && core->seal_waits)
+  while (core->seal_waits)
     core_wait(core, RDISK_CHANNEL_COMMIT);
-  if (!code)
-    code = core_writable(core, "write");
+  code = core_writable(core, "write");
   if (code)
     return code;
   interval = core->open;
   interval->in_progress++;
+  code = reserve(core, first, last);
   for (uint64_t unit = first; unit <= last && !code;) {
     uint64_t count = last - unit + 1 < core->chunk_units ? last - unit + 1 : core->chunk_units;
 
@@ -316,7 +316,8 @@ int rdisk_core_write(struct rdisk_core *core, const void *buffer, size_t count, 
 
 /* Zero COUNT units from FIRST on, and the parts of units before and behind them
  * that PARTS holds ready, as one acceptance. */
-static void accept_zero(struct rdisk_core *core, uint64_t first, uint64_t count, struct buf *parts)
+static void accept_zero(struct rdisk_core *core, uint64_t first, uint64_t count,
+                        struct buf *parts, bool keep_space)
 {
   while (parts) {
     struct buf *next = parts->chain;
@@ -327,7 +328,7 @@ static void accept_zero(struct rdisk_core *core, uint64_t first, uint64_t count,
   if (count == 0)
     return;
   pool_supersede_range(core, first, count);
-  ab_zero(core, first, count);
+  ab_zero(core, first, count, keep_space);
   core->stamp++;
   for (unsigned i = 0; i < STAMP_SLOTS; i++)
     core->unit_stamp[i] = core->stamp;
@@ -346,7 +347,8 @@ static unsigned list_parts(const struct request *q, uint64_t units[2])
   return n;
 }
 
-static int zero_locked(const struct request *q, uint64_t first, uint64_t count)
+static int zero_locked(const struct request *q, uint64_t first, uint64_t count,
+                       bool keep_space)
 {
   struct rdisk_core *core = q->core;
   struct buf *parts = NULL;
@@ -378,7 +380,7 @@ static int zero_locked(const struct request *q, uint64_t first, uint64_t count)
   if (code)
     pool_give(core, parts);
   else
-    accept_zero(core, first, count, parts);
+    accept_zero(core, first, count, parts, keep_space);
   return code;
 }
 
@@ -406,13 +408,12 @@ int rdisk_core_zero(struct rdisk_core *core, uint64_t count, uint64_t offset, ui
   uint64_t first, units;
   int code = core_range(core, "zero", count, offset);
 
-  (void)flags; /* places are never given back where space is kept: SB_KEEP_SPACE */
   if (code || count == 0)
     return code;
   whole_units(core, count, offset, &first, &units);
   core_lock(core);
   account_zero(core, count);
-  code = zero_locked(&q, first, units);
+  code = zero_locked(&q, first, units, flags & RDISK_NO_HOLE);
   core_unlock(core);
   return code;
 }
@@ -432,7 +433,7 @@ int rdisk_core_trim(struct rdisk_core *core, uint64_t count, uint64_t offset)
   q.count = units * core->sb.unit_bytes;
   core_lock(core);
   account_zero(core, count);
-  code = zero_locked(&q, first, units);
+  code = zero_locked(&q, first, units, false);
   core_unlock(core);
   return code;
 }

@@ -19,9 +19,17 @@ static bool read_pending(const struct rdisk_core *core, const struct buf *buf)
   return false;
 }
 
+/* Logged data comes home over the version before it.  While nothing vouches for
+ * its record, damage there would leave neither (D5). */
+static bool too_early(const struct rdisk_core *core, const struct buf *buf)
+{
+  return buf->state == BUF_LOGGED && buf->interval == core->checkpoint && !core->vouched &&
+         !core->rooting;
+}
+
 static bool writable(struct rdisk_core *core, const struct buf *buf)
 {
-  return !read_pending(core, buf) && !pool_unit_in_flight(core, buf->unit) &&
+  return !too_early(core, buf) && !read_pending(core, buf) && !pool_unit_in_flight(core, buf->unit) &&
          buf->unit - core->discarding_first >= core->discarding_count;
 }
 
@@ -152,6 +160,7 @@ static void landed(struct rdisk_core *core, struct buf *buf)
   struct interval *interval;
 
   core->no_space = false;
+  core->landings++;
   if (buf->state == BUF_LOGGED) {
     buf_drop(core, buf);
     return;

@@ -55,6 +55,10 @@ static struct range pick_range(struct sim_world *w)
 
   if (w->config.leaf_bytes != 0)
     return pick_near_leaf(w);
+  if (w->config.scattered)
+    return (struct range){ (1 + 2 * sim_below(&w->sim, size / w->unit_bytes / 2)) * w->unit_bytes -
+                             (sim_one_in(&w->sim, 32) ? w->unit_bytes : 0),
+                           w->unit_bytes };
   if (w->config.hot_units != 0 && !sim_one_in(&w->sim, 4) &&
       (uint64_t)w->config.hot_units * w->unit_bytes < size)
     span = (uint64_t)w->config.hot_units * w->unit_bytes;

@@ -42,6 +42,7 @@ struct sim_config {
   unsigned reopen_in_256, read_only_in_256, check_in_256, recover_in_256, format_crash_in_256;
   uint32_t memory_fails;
   bool huge;             /* requests up to the whole disk */
+  bool scattered;        /* requests of one unit, with a gap between any two */
   uint64_t leaf_bytes;   /* most requests fall around multiples of it; 0: not so */
   unsigned hot_units;    /* most requests fall into so many units; 0: anywhere */
   unsigned damages;      /* bits flipped or sectors lost at the end */
