@@ -365,7 +365,7 @@ static int look_beyond(struct walk *w)
   return 0;
 }
 
-/* ---- the newest record's data ------------------------------------------------------------------ */
+/* ---- the newest record's data ----------------------------------------------------- */
 
 static int sum_of_run(struct rdisk_core *core, const struct entry *entry, unsigned char *unit_data,
                       uint64_t *sum)
@@ -443,7 +443,7 @@ static int settle_last(struct walk *w)
   return 0;
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------- */
+/* ---- the whole -------------------------------------------------------------------- */
 
 static void start_at_root(struct walk *w)
 {

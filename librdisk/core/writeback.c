@@ -29,7 +29,8 @@ static bool too_early(const struct rdisk_core *core, const struct buf *buf)
 
 static bool writable(struct rdisk_core *core, const struct buf *buf)
 {
-  return !too_early(core, buf) && !read_pending(core, buf) && !pool_unit_in_flight(core, buf->unit) &&
+  return !too_early(core, buf) && !read_pending(core, buf) &&
+         !pool_unit_in_flight(core, buf->unit) &&
          buf->unit - core->discarding_first >= core->discarding_count;
 }
 

@@ -133,7 +133,8 @@ static int open_target(struct driver *driver)
   bool make = bench->workload.write && bench->size_bytes > 0;
   int flags = bench->workload.write ? O_RDWR : O_RDONLY;
   driver->fd = open(bench->target,
-                    flags | O_CLOEXEC | (bench->direct ? O_DIRECT : 0) | (make ? O_CREAT : 0), 0600);
+                    flags | O_CLOEXEC | (bench->direct ? O_DIRECT : 0) | (make ? O_CREAT : 0),
+                    0600);
   if (driver->fd == -1) {
     fprintf(stderr, "bench: open %s: %s\n", bench->target, strerror(errno));
     return -1;

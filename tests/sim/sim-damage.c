@@ -77,7 +77,8 @@ static void compare(struct damage *d, const char *when)
       continue;
     sim_require(&w->sim,
                 differ++ == 0 && memcmp(w->disk + at, w->device.current + d->offset, length) == 0,
-                "D5", "%s: damage of %" PRIu64 " + %" PRIu64 " silently changes the disk at %" PRIu64,
+                "D5",
+                "%s: damage of %" PRIu64 " + %" PRIu64 " silently changes the disk at %" PRIu64,
                 when, d->offset, d->length, at);
   }
 }

@@ -24,11 +24,6 @@ static struct sim_device *device_of(struct rdisk_io *io)
   return (struct sim_device *)io;
 }
 
-static bool overlap(uint64_t a, uint64_t a_length, uint64_t b, uint64_t b_length)
-{
-  return a < b + b_length && b < a + a_length;
-}
-
 /* ---- data ------------------------------------------------------------------ */
 
 void sim_device_gather(const struct rdisk_iocb *iocb, unsigned char *bytes)
@@ -73,7 +68,7 @@ static void rebuild(struct sim_device *d, uint64_t offset, uint64_t length)
 {
   memcpy(d->current + offset, d->durable + offset, length);
   for (const struct sim_write *w = d->pending; w != NULL; w = w->next)
-    if (w->done_at != 0 && overlap(offset, length, w->offset, w->length)) {
+    if (w->done_at != 0 && sim_overlap(offset, length, w->offset, w->length)) {
       uint64_t from = w->offset > offset ? w->offset : offset;
       uint64_t w_end = w->offset + w->length, end = offset + length;
       uint64_t to = w_end < end ? w_end : end;
@@ -142,83 +137,6 @@ static void complete_ghosts(struct sim_device *d)
       complete_write(d, w);
 }
 
-/* ---- the contract --------------------------------------------------------------- */
-
-static void check_buffers(struct sim_device *d, const struct rdisk_iocb *iocb)
-{
-  uint64_t sum = 0;
-
-  sim_require(d->sim, iocb->iov_count >= 1 && iocb->iov_count <= RDISK_IOV_MAX, "contract",
-              "a transfer with %u buffers", iocb->iov_count);
-  for (unsigned i = 0; i < iocb->iov_count; i++) {
-    sum += iocb->iov[i].length;
-    sim_require(d->sim,
-                iocb->op == RDISK_IO_READ ||
-                    ((uintptr_t)iocb->iov[i].base % 4096 == 0 &&
-                     iocb->iov[i].length % d->config.unit_bytes == 0),
-                "contract", "a write's buffer at %p, %zu bytes, is not aligned",
-                iocb->iov[i].base, iocb->iov[i].length);
-  }
-  sim_require(d->sim, sum == iocb->length, "contract",
-              "buffers of %" PRIu64 " bytes for a transfer of %" PRIu64, sum, iocb->length);
-}
-
-static void check_range(struct sim_device *d, const struct rdisk_iocb *iocb)
-{
-  uint64_t unit = iocb->op == RDISK_IO_READ ? 1 : d->config.unit_bytes;
-
-  sim_require(d->sim,
-              iocb->length != 0 && iocb->offset <= d->config.size_bytes &&
-                  iocb->length <= d->config.size_bytes - iocb->offset,
-              "contract", "transfer of %" PRIu64 " at %" PRIu64 " is beyond the device's %" PRIu64,
-              iocb->length, iocb->offset, d->config.size_bytes);
-  sim_require(d->sim, iocb->offset % unit == 0 && iocb->length % unit == 0, "contract",
-              "transfer of %" PRIu64 " at %" PRIu64 " is not whole units (D9)", iocb->length,
-              iocb->offset);
-  sim_require(d->sim, !d->io.read_only || iocb->op == RDISK_IO_READ, "contract",
-              "a change to a read-only device at %" PRIu64, iocb->offset);
-  if (iocb->op == RDISK_IO_READ || iocb->op == RDISK_IO_WRITE)
-    check_buffers(d, iocb);
-}
-
-/* D4: a place with a transfer under way is not written, nor read while it is. */
-static void check_neighbours(struct sim_device *d, const struct rdisk_iocb *iocb)
-{
-  bool changes = iocb->op == RDISK_IO_WRITE || iocb->op == RDISK_IO_DISCARD;
-
-  for (unsigned i = 0; i < d->transfer_count; i++) {
-    const struct rdisk_iocb *other = d->transfers[i].iocb;
-    bool other_changes = other->op == RDISK_IO_WRITE || other->op == RDISK_IO_DISCARD;
-
-    if (other->op == RDISK_IO_FLUSH || other->op == RDISK_IO_RESERVE ||
-        !(changes || other_changes) ||
-        !overlap(iocb->offset, iocb->length, other->offset, other->length))
-      continue;
-    sim_violate(d->sim, "D4",
-                "operation %d of %" PRIu64 " at %" PRIu64 " while operation %d of %" PRIu64
-                " at %" PRIu64 " is under way",
-                (int)iocb->op, iocb->length, iocb->offset, (int)other->op, other->length,
-                other->offset);
-  }
-}
-
-static void check_contract(struct sim_device *d, const struct rdisk_iocb *iocb)
-{
-  if (iocb->op == RDISK_IO_FLUSH) {
-    sim_require(d->sim, !d->io.read_only, "contract", "a flush of a read-only device");
-    return;
-  }
-  check_range(d, iocb);
-  if (iocb->op != RDISK_IO_RESERVE)
-    check_neighbours(d, iocb);
-}
-
-static void check_waiting(struct sim_device *d)
-{
-  sim_require(d->sim, d->lock_owner == NULL || *d->lock_owner != d->sim->current, "contract",
-              "a transfer is waited for under the core's lock");
-}
-
 /* ---- the two moments of a transfer -------------------------------------------------- */
 
 static void event(struct sim_device *d)
@@ -248,7 +166,7 @@ static struct sim_transfer *begin(struct sim_device *d, struct rdisk_iocb *iocb,
   event(d);
   sim_require(d->sim, iocb->op >= RDISK_IO_READ && iocb->op <= RDISK_IO_RESERVE, "contract",
               "unknown operation %d", (int)iocb->op);
-  check_contract(d, iocb);
+  sim_device_check(d, iocb);
   sim_trace(d->sim, begin_format[iocb->op], iocb->offset, iocb->length, 0, 0);
   assert(d->transfer_count < SIM_TRANSFERS);
   t = &d->transfers[d->transfer_count++];
@@ -484,7 +402,7 @@ static int device_run(struct rdisk_io *io, struct rdisk_iocb *iocb)
 {
   struct sim_device *d = device_of(io);
 
-  check_waiting(d);
+  sim_device_check_waiting(d);
   if (ends_early(d, begin(d, iocb, NULL)))
     return 0;
   do
@@ -565,7 +483,7 @@ static unsigned device_reap(struct rdisk_ioq *q, struct rdisk_iocb **done, unsig
   sim_require(sim, min <= q->under_way && min <= max, "contract",
               "a wait for %u of %u transfers", min, q->under_way);
   if (min != 0)
-    check_waiting(q->device);
+    sim_device_check_waiting(q->device);
   while (count < max && q->under_way != 0 && (count < min || sim_one_in(sim, 2))) {
     struct sim_transfer *t;
 

@@ -138,4 +138,14 @@ void sim_device_touch(struct sim_device *d, uint64_t offset, uint64_t length);
 void sim_device_garbage(struct sim_device *d, unsigned char *bytes, uint64_t length);
 void sim_device_gather(const struct rdisk_iocb *iocb, unsigned char *bytes);
 
+/* ---- sim-device-contract.c ---- */
+
+static inline bool sim_overlap(uint64_t a, uint64_t a_length, uint64_t b, uint64_t b_length)
+{
+  return a < b + b_length && b < a + a_length;
+}
+
+void sim_device_check(struct sim_device *d, const struct rdisk_iocb *iocb);
+void sim_device_check_waiting(struct sim_device *d);
+
 #endif

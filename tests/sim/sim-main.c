@@ -98,7 +98,8 @@ static bool run_range(const struct options *o, uint64_t *states)
 {
   double end = now_s() + o->seconds;
 
-  for (uint64_t seed = o->seed; o->seconds > 0 ? now_s() < end : seed < o->seed + o->seeds; seed++) {
+  for (uint64_t seed = o->seed; o->seconds > 0 ? now_s() < end : seed < o->seed + o->seeds;
+       seed++) {
     const char *scenario = o->scenario;
 
     if (scenario == NULL)

@@ -179,7 +179,8 @@ static void scattered(struct sim *sim, struct sim_config *c)
   c->crash_within = PICK(sim, 2500, 5000);
   c->huge = false;
   c->hot_units = 0;
-  c->weights = (struct sim_weights){ .write = 600, .zero = 6, .trim = 2, .read = 2, .checkpoint = 1 };
+  c->weights =
+    (struct sim_weights){ .write = 600, .zero = 6, .trim = 2, .read = 2, .checkpoint = 1 };
   c->scattered = true;
 }
 

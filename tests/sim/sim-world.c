@@ -277,7 +277,8 @@ static void check_failed(struct sim_world *w)
   result = rdisk_core_checkpoint(w->core, &sequence);
   sim_model_checkpoint_end(&w->model, checkpoint, result, sequence);
   w->device.config.errors = errors;
-  sim_require(&w->sim, result != 0 || !known, "D8", "a checkpoint succeeds after a failed write or flush");
+  sim_require(&w->sim, result != 0 || !known, "D8",
+              "a checkpoint succeeds after a failed write or flush");
 }
 
 static void recover(struct sim_world *w)
@@ -393,7 +394,7 @@ static void serve_reads(struct sim_world *w)
   serve_clients(w);
 }
 
-/* ---- the checker ------------------------------------------------------------------------------- */
+/* ---- the checker ------------------------------------------------------------------ */
 
 static void report(void *opaque, enum rdisk_log_level level, const char *rule, const char *line)
 {
@@ -418,7 +419,7 @@ static void check_store(struct sim_world *w)
   sim_hooks_expect_empty(&w->hooks);
 }
 
-/* ---- lives ---------------------------------------------------------------------------------------- */
+/* ---- lives ------------------------------------------------------------------------ */
 
 static void live(void *opaque)
 {
