@@ -323,6 +323,9 @@ uint64_t *map_plane(const struct rdisk_core *core, struct node *leaf, enum plane
 
 /* map-ab.c: the paper's layout */
 bool ab_locate(struct rdisk_core *core, uint64_t unit, uint64_t *place);
+/* How many units from UNIT on, below LIMIT, lie one behind the other from *PLACE on,
+ * or are zero (PLACE_NONE). */
+uint64_t ab_locate_run(struct rdisk_core *core, uint64_t unit, uint64_t limit, uint64_t *place);
 bool ab_sealed(struct rdisk_core *core, uint64_t unit);
 bool ab_written(struct rdisk_core *core, const struct interval *interval, uint64_t unit);
 uint64_t ab_write(struct rdisk_core *core, uint64_t unit); /* returns the place */

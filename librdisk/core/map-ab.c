@@ -99,24 +99,49 @@ bool ab_sealed_range(struct rdisk_core *core, uint64_t first, uint64_t count)
   return false;
 }
 
+/* The first bit from FROM on, up to TO, that differs from bit FROM. */
+static uint64_t same_until(const uint64_t *plane, uint64_t from, uint64_t to)
+{
+  uint64_t flip = bit(plane, from) ? ~UINT64_C(0) : 0;
+
+  for (uint64_t w = from / 64; w * 64 < to; w++) {
+    uint64_t other = (plane[w] ^ flip) & word_mask(w, from, to);
+
+    if (other)
+      return w * 64 + (unsigned)__builtin_ctzll(other);
+  }
+  return to;
+}
+
 bool ab_run(struct rdisk_core *core, uint64_t unit, uint64_t limit, uint64_t *length)
 {
   struct node *leaf = map_leaf(core, unit);
-  uint64_t end, at = unit;
-  bool mapped;
+  uint64_t lu = core->map.leaf_units, i = unit % lu, end;
 
   if (!leaf) {
     end = map_skip(core, unit);
     *length = (end < limit ? end : limit) - unit;
     return false;
   }
-  end = (leaf->index + 1) * core->map.leaf_units;
-  mapped = bit(newest_mapped(core, leaf), unit % core->map.leaf_units);
-  while (at < end && at < limit &&
-         bit(newest_mapped(core, leaf), at % core->map.leaf_units) == mapped)
-    at++;
-  *length = at - unit;
-  return mapped;
+  end = limit - unit < lu - i ? i + limit - unit : lu;
+  *length = same_until(newest_mapped(core, leaf), i, end) - i;
+  return bit(newest_mapped(core, leaf), i);
+}
+
+uint64_t ab_locate_run(struct rdisk_core *core, uint64_t unit, uint64_t limit, uint64_t *place)
+{
+  uint64_t stripe_left = core->sb.stripe_units - unit % core->sb.stripe_units, i, length;
+  const uint64_t *current;
+
+  *place = PLACE_NONE;
+  if (!ab_run(core, unit, limit, &length))
+    return length;
+  if (length > stripe_left)
+    length = stripe_left;
+  i = unit % core->map.leaf_units;
+  current = newest_current(core, map_leaf(core, unit));
+  *place = core_place(core, unit, bit(current, i));
+  return same_until(current, i, i + length) - i;
 }
 
 /* ---- changing the open interval ------------------------------------------------ */

@@ -50,22 +50,39 @@ static bool round_add(struct round *r, struct piece piece)
   return true;
 }
 
+/* What the map has from UNIT on, as far as no buffer is newer; at least a unit. */
+static uint64_t run_of(struct rdisk_core *core, uint64_t unit, uint64_t limit, struct piece *piece)
+{
+  uint64_t length, i = 0;
+
+  piece->place = PLACE_NONE;
+  piece->buf = pool_newest(core, unit);
+  if (piece->buf)
+    return 1;
+  length = ab_locate_run(core, unit, limit, &piece->place);
+  if (core->free_count == core->buf_count && core->logged.count == 0)
+    return length; /* no buffers at all */
+  while (++i < length && !pool_newest(core, unit + i))
+    ;
+  return i;
+}
+
 /* Look up from OFFSET on; returns how many bytes the round covers. */
 static size_t round_fill(struct round *r, unsigned char *to, size_t count, uint64_t offset)
 {
   struct rdisk_core *core = r->core;
-  uint32_t unit_bytes = core->sb.unit_bytes;
+  uint64_t unit_bytes = core->sb.unit_bytes, end = format_divide_up(offset + count, unit_bytes);
   size_t done = 0;
 
   while (done < count) {
-    uint64_t unit = (offset + done) / unit_bytes, place;
+    uint64_t unit = (offset + done) / unit_bytes, bytes;
     size_t skip = (size_t)((offset + done) % unit_bytes);
-    struct piece piece = { .place = PLACE_NONE, .to = to + done, .skip = skip };
+    struct piece piece = { .to = to + done, .skip = skip };
 
-    piece.bytes = unit_bytes - skip < count - done ? unit_bytes - skip : count - done;
-    piece.buf = pool_newest(core, unit);
-    if (!piece.buf && ab_locate(core, unit, &place))
-      piece.place = place + skip;
+    bytes = run_of(core, unit, end, &piece) * unit_bytes - skip;
+    piece.bytes = bytes < count - done ? (size_t)bytes : count - done;
+    if (piece.place != PLACE_NONE)
+      piece.place += skip;
     if (!round_add(r, piece))
       break;
     done += piece.bytes;
@@ -134,9 +151,12 @@ static int read_locked(struct rdisk_core *core, unsigned char *to, size_t count,
   int code = 0;
 
   while (count > 0 && !code) {
-    struct round round = { .core = core };
+    struct round round; /* its table is not worth clearing */
     size_t bytes;
 
+    round.core = core;
+    round.count = 0;
+    round.places = false;
     bytes = round_fill(&round, to, count, offset);
     code = round_run(&round, offset, bytes);
     to += bytes;

@@ -74,14 +74,12 @@ static struct buf *sort(struct buf *chain)
 
 /* ---- putting transfers together --------------------------------------------------- */
 
-/* The oldest ones, twice as many as could go if none were neighbours. */
-static struct buf *collect(struct rdisk_core *core, const struct lane *lane,
-                           struct buf_list *list)
+/* The oldest ones that may be written, up to *WANTED; leaves there how many fewer. */
+static struct buf *collect(struct rdisk_core *core, struct buf_list *list, unsigned *wanted)
 {
   struct buf *chain = NULL;
-  unsigned count = 0, enough = 2 * (lane->depth - lane->busy);
 
-  for (struct buf *buf = list->first; buf && count < enough; buf = buf->next) {
+  for (struct buf *buf = list->first; buf && *wanted > 0; buf = buf->next) {
     if (buf->in_flight)
       continue;
     if (!writable(core, buf)) {
@@ -90,7 +88,7 @@ static struct buf *collect(struct rdisk_core *core, const struct lane *lane,
     }
     buf->chain = chain;
     chain = buf;
-    count++;
+    --*wanted;
   }
   return chain;
 }
@@ -134,20 +132,30 @@ static struct buf *fill(struct rdisk_core *core, struct lane *lane, struct trans
   return chain;
 }
 
-bool writeback_round(struct rdisk_core *core, struct lane *lane, struct buf_list *list)
+/* Put up to WANTED buffers into transfers; true: there may be more to come. */
+static bool prepare(struct rdisk_core *core, struct lane *lane, struct buf_list *list,
+                    unsigned wanted, unsigned *count)
 {
-  struct buf *chain = lane->free ? sort(collect(core, lane, list)) : NULL;
-  unsigned count = 0;
+  struct buf *chain = sort(collect(core, list, &wanted));
+  bool any = chain != NULL;
 
-  while (chain) {
+  while (chain && lane->free) {
     struct transfer *transfer = lane_get(lane);
 
-    if (!transfer)
-      break;
     chain = fill(core, lane, transfer, chain);
-    lane->batch[count++] = &transfer->iocb;
+    lane->batch[(*count)++] = &transfer->iocb;
     core->stats.data_bytes += transfer->iocb.length;
   }
+  return any && wanted == 0;
+}
+
+/* The lane is kept full: neighbours that merge leave transfers for more. */
+bool writeback_round(struct rdisk_core *core, struct lane *lane, struct buf_list *list)
+{
+  unsigned count = 0;
+
+  while (lane->free && prepare(core, lane, list, 2 * lane->depth, &count))
+    ;
   if (count == 0 && lane->busy == 0)
     return false;
   lane_run(core, lane, count, (lane->busy + count) / 4 + 1);
