@@ -89,6 +89,7 @@ int recovery_superblock(const struct rdisk_env *env, struct rdisk_io *io,
   unsigned char *page = core_alloc(env, FORMAT_SB_BYTES);
   enum superblock_state state = SB_FOREIGN, twin = SB_FOREIGN;
   struct superblock other;
+  bool first_bad;
   int code;
 
   if (!page)
@@ -101,14 +102,18 @@ int recovery_superblock(const struct rdisk_env *env, struct rdisk_io *io,
   } else if (!code && io->size_bytes >= FORMAT_SECTION + FORMAT_SB_BYTES)
     code = read_copy(env, io, FORMAT_SECTION, page, &other, &twin);
   core_release(env, page, FORMAT_SB_BYTES);
-  if (!code && twin == SB_GOOD && (state == SB_DAMAGED || state == SB_FOREIGN)) {
+  first_bad = state == SB_DAMAGED || state == SB_FOREIGN;
+  if (first_bad && twin == SB_GOOD) {
     *sb = other;
     state = SB_GOOD;
-    warn_of_copy(env, 0, FORMAT_SECTION);
-  } else if (!code && state == SB_GOOD && twin != SB_GOOD) {
-    warn_of_copy(env, FORMAT_SECTION, 0);
   }
-  return code ? code : superblock_verdict(env, io, sb, state, read_only);
+  if (!code)
+    code = superblock_verdict(env, io, sb, state, read_only);
+  if (!code && first_bad)
+    warn_of_copy(env, 0, FORMAT_SECTION);
+  else if (!code && twin != SB_GOOD)
+    warn_of_copy(env, FORMAT_SECTION, 0);
+  return code;
 }
 
 /* ---- roots ------------------------------------------------------------------------ */
