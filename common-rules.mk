@@ -22,7 +22,7 @@ LIBRDISK_HOSTED = $(top_builddir)/librdisk/librdisk-hosted.la
 TEST_EXTENSIONS = .sh
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 LOG_COMPILER = $(top_builddir)/run $(RUN_FLAGS)
-SH_LOG_COMPILER = $(top_builddir)/run
+SH_LOG_COMPILER = timeout --kill-after=20 600 $(top_builddir)/run
 AM_TESTS_ENVIRONMENT = \
 	CK_TAP_LOG_FILE_NAME=-; CK_VERBOSITY=silent; CK_DEFAULT_TIMEOUT=60; \
 	srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; \

@@ -15,6 +15,8 @@ int main(int argc, char **argv)
   struct timespec pause = {.tv_nsec = 50000000};
 
   progress_catch_signals();
+  puts("ready");
+  fflush(stdout);
   for (unsigned i = 0; i < steps; i++) {
     if (progress_show(NULL, "work", i, steps) != 0) {
       progress_clear();

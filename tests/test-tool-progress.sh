@@ -34,7 +34,7 @@ grep -q % "$d/out" && fail "a bar within the first second"
 [ ! -s "$d/err" ] || fail "a bar without a terminal: $(cat "$d/err")"
 "$show" 100 >"$d/out" &
 pid=$!
-sleep 0.3
+wait_for grep -qx ready "$d/out"
 kill -TERM $pid
 wait $pid && fail "an interrupt did not stop the call"
 grep -qx stopped "$d/out" || fail "an interrupt ended the program, not the call"

@@ -26,9 +26,6 @@ done
 # A plain nbdkit under a sanitizer's library leaks some bytes of its own, and hangs
 # in exit() once anything has called strerror() (its file plugin, too).
 sanitized() { grep -qs "^preload='..*'" "${top_builddir:-../..}/tests/bin/nbdkit"; }
-# What nbdkit --run starts must not get that library, too: it hangs in the same way.
-# shellcheck disable=SC2034
-plainly='env -u LD_PRELOAD'
 if sanitized; then export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"; fi
 
 end_server() { if [ -n "$server" ]; then crash; fi; }

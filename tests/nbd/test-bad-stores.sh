@@ -67,7 +67,7 @@ done
 for offset in 0 64 131136 196672; do
   cp "$store" "$d/half"
   flip "$d/half" $offset
-  nbdkit -U - rdisk "$d/half" --run "$plainly nbdinfo --size \$uri" >"$d/size" 2>"$d/error" ||
+  nbdkit -U - rdisk "$d/half" --run "nbdinfo --size \$uri" >"$d/size" 2>"$d/error" ||
     fail "$offset: $(cat "$d/error")"
   grep -q 'warning:.*D5' "$d/error" || fail "$offset: damage was not told: $(cat "$d/error")"
 done

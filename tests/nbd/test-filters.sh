@@ -49,4 +49,4 @@ h = nbd.NBD()
 h.connect_uri(sys.argv[1])
 assert h.pread(5000, 0) == b"background" * 500
 END
-nbdkit -U - rdisk "$store" --run "$plainly $python $d/run.py \"\$uri\"" || fail "--run"
+nbdkit -U - rdisk "$store" --run "$python $d/run.py \"\$uri\"" || fail "--run"
