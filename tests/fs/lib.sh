@@ -137,6 +137,12 @@ detach() {
   loop=
 }
 
+# The kernel lets go of the file when the last one that looked at the device has.
+detached() { # DEVICE
+  [ ! -e "/sys/block/${1##*/}/loop/backing_file" ] ||
+    ! grep -qF "$d/" "/sys/block/${1##*/}/loop/backing_file" 2>>"$log"
+}
+
 # mount_fs TYPE [OPTIONS]
 mount_fs() {
   mount -t "$1" -o "${2:-rw}" "$loop" "$fs"
@@ -163,9 +169,13 @@ stop_bridge() {
 
 # stop - as an administrator would: unmount all, which ends the server well.
 stop() {
-  local pid=$server status=0
+  local pid=$server device status=0
   if is_mounted "$fs"; then umount "$fs"; fi
-  if [ -n "$loop" ]; then detach; fi
+  if [ -n "$loop" ]; then
+    device=$loop
+    detach
+    wait_for detached "$device"
+  fi
   if [ -n "$bridge" ]; then
     stop_bridge
     kill -TERM "$pid"
