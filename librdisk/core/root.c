@@ -29,8 +29,8 @@ bool root_due(const struct rdisk_core *core)
 
 bool home_due(const struct rdisk_core *core)
 {
-  return core->logged.count >= core->inline_units * 16 ||
-         core->logged.count + core->logged_old.count >= core->buf_count / 8;
+  /* Seldom, and many at once: while they are written, commits wait for the device. */
+  return core->logged.count + core->logged_old.count >= core->buf_count / 8;
 }
 
 bool home_round(struct rdisk_core *core, struct lane *lane)
