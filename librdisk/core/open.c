@@ -7,7 +7,7 @@ enum {
   VERIFY_UNITS = 1024,
   VERIFY_BYTES = 4 << 20,
   INLINE_DEFAULT = 4,
-  WRITE_BEHIND_UNITS = 32
+  WRITE_BEHIND_UNITS = 8
 };
 
 static uint64_t least(uint64_t a, uint64_t b)
