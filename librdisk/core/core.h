@@ -77,7 +77,6 @@ struct interval {
   struct buf_list held;   /* HELD */
   struct buf_list others; /* DIRTY in flight, WRITTEN */
   uint64_t unwritten;     /* bufs that are HELD or DIRTY */
-  uint64_t units;         /* data units of it, distinct */
   bool retain;            /* all of them are in the lists: it can be a VERIFY commit */
   unsigned in_progress;   /* large requests accepted but not finished (D3) */
   struct node *touched;   /* leaves with bits in its currently_written plane */
@@ -354,7 +353,6 @@ struct transfer *lane_get(struct lane *lane);
 /* Submit COUNT transfers of lane->batch; wait until at least MIN of those busy
  * are done and handle them.  Drops the lock. */
 void lane_run(struct rdisk_core *core, struct lane *lane, unsigned count, unsigned min);
-void transfer_put(struct lane *lane, struct transfer *transfer);
 
 /* writeback.c */
 void writeback_done(struct rdisk_core *core, struct transfer *transfer);

@@ -46,7 +46,7 @@ struct transfer *lane_get(struct lane *lane)
   return transfer;
 }
 
-void transfer_put(struct lane *lane, struct transfer *transfer)
+static void transfer_put(struct lane *lane, struct transfer *transfer)
 {
   transfer->next = lane->free;
   lane->free = transfer;
