@@ -31,7 +31,7 @@ killed() {
     attach "$@"
     mount_fs "$type"
     "$builddir/fs-load" verify "$fs" "$d/acks" || fail "round $round"
-    umount "$fs"
+    unmount_fs
     fsck_clean "$type"
     detach
   done

@@ -148,6 +148,17 @@ mount_fs() {
   mount -t "$1" -o "${2:-rw}" "$loop" "$fs"
 }
 
+# A mount namespace that somebody else made meanwhile has a copy of the mount; the
+# filesystem lives on until that is gone, too.
+fs_gone() {
+  [ ! -e "/sys/fs/xfs/${loop##*/}" ] && [ ! -e "/sys/fs/ext4/${loop##*/}" ]
+}
+
+unmount_fs() {
+  umount "$fs"
+  wait_for fs_gone
+}
+
 # is_mounted DIRECTORY - something is, even where it does not answer any more.
 is_mounted() {
   grep -qF " $1 " /proc/self/mountinfo
@@ -170,7 +181,7 @@ stop_bridge() {
 # stop - as an administrator would: unmount all, which ends the server well.
 stop() {
   local pid=$server device status=0
-  if is_mounted "$fs"; then umount "$fs"; fi
+  if is_mounted "$fs"; then unmount_fs; fi
   if [ -n "$loop" ]; then
     device=$loop
     detach
@@ -199,6 +210,11 @@ kill_server() {
 crash() {
   kill_server
   if is_mounted "$fs"; then umount "$fs" 2>>"$log" || umount -l "$fs"; fi
+  local i
+  for ((i = 0; i < 400; i++)); do
+    if [ -z "$loop" ] || fs_gone; then break; fi
+    sleep 0.05
+  done
   if [ -n "$loop" ]; then detach; fi
   stop_bridge
   if is_mounted "$mnt"; then umount "$mnt" 2>>"$log" || umount -l "$mnt"; fi

@@ -29,7 +29,7 @@ look() { # FUSE-OR-NBD TYPE
     [ -d "$fs/$i" ] || fail "a directory that was there before is gone"
     "$builddir/fs-load" verify "$fs/$i" "$d/acks.$i" "$cut" || fail "after the power cut"
   done
-  umount "$fs"
+  unmount_fs
   fsck_clean "$2"
   stop
 }

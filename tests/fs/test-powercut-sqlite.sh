@@ -18,7 +18,7 @@ look() {
   attach
   mount_fs ext4
   load verify "$fs/db" "$d/acks" "$cut" || fail "after the power cut"
-  umount "$fs"
+  unmount_fs
   fsck_clean ext4
   stop
 }

@@ -36,7 +36,7 @@ for type in ext4 xfs; do
       attach --read-only
       mount_fs $type ro
       [ "$(tree_sum "$fs")" = "$sum" ] || fail "$type, losetup $how, -o $cache: the files differ"
-      umount "$fs"
+      unmount_fs
       fsck_clean $type
       stop
     done
