@@ -9,7 +9,7 @@
 struct new_file {
   const char *path;               /* for messages */
   char target[PATH_MAX];          /* PATH without symbolic links */
-  char temporary[PATH_MAX + 32];  /* its name for now; "": none */
+  char temporary[PATH_MAX + 32];  /* its name until it is complete; "": none */
   int fd;
 };
 
